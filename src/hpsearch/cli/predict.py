@@ -1,0 +1,46 @@
+"""``hpsearch predict``: classes for images, from a study's retrained model."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from hpsearch.cli.options import database_option, study_option
+
+
+@click.command()
+@study_option
+@database_option
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--split", type=click.Choice(["test"]), help="The study's own test images.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write; otherwise stdout.")
+@click.option("--names", is_flag=True, help="Class names instead of label numbers.")
+def predict(study: str, database: str, file: Path | None, split: str | None, output: Path | None, names: bool) -> None:
+    """Predict classes with the model that STUDY's retrain saved, and write them as ID,Prediction.
+
+    FILE holds raw pixels as the data set does: .npy, or .npz with x_test, x, or one array alone. IDs count from 0.
+    """
+    if (file is None) == (split is None):
+        raise click.UsageError("give either --split test or a FILE of images")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # this process trains nothing and coordinates nothing
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from hpsearch.cli.predicting import predictions
+
+    labels = predictions(database, study, file, os.environ.get("HPSEARCH_DATA_DIR"), names=names)
+    if output is None:
+        _write(sys.stdout, labels)
+        return
+    with output.open("w", newline="") as stream:
+        _write(stream, labels)
+    click.echo(f"{len(labels):,} predictions in {output}", err=True)
+
+
+def _write(stream: object, labels: Sequence[object]) -> None:
+    writer = csv.writer(stream, lineterminator="\n")  # type: ignore[arg-type]  # any text stream
+    writer.writerow(["ID", "Prediction"])
+    writer.writerows(enumerate(labels))

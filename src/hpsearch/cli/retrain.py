@@ -1,0 +1,34 @@
+"""``hpsearch retrain``: train winners again, or others, longer, or with more seeds."""
+
+from __future__ import annotations
+
+import click
+
+from hpsearch.cli.options import database_option, study_option
+from hpsearch.cli.run import parse_workers
+
+
+@click.command()
+@study_option
+@database_option
+@click.option("--trial", type=click.IntRange(min=0), metavar="N", help="Another trial than the best.")
+@click.option("--epochs", type=click.IntRange(min=1), metavar="E", help="Train for that many epochs.")
+@click.option("--repeats", type=click.IntRange(min=1), metavar="K", help="Train with K seeds.")
+@click.option("--workers", default="auto", metavar="N|auto", show_default=True, help="How many train at once.")
+@click.option("--quiet", is_flag=True, help="Print the summary alone.")
+@click.pass_context
+def retrain(
+    context: click.Context,
+    study: str,
+    database: str,
+    trial: int | None,
+    epochs: int | None,
+    repeats: int | None,
+    workers: str,
+    quiet: bool,
+) -> None:
+    """Retrain a study's best trials, as its file says or as given here, and test each once."""
+    from hpsearch.cli.running import Request, retrain_study
+
+    request = Request(database=database, study=study, workers=parse_workers(workers), quiet=quiet)
+    context.exit(retrain_study(study, request, trial, epochs, repeats))

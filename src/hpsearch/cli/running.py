@@ -1,0 +1,169 @@
+"""From a request to a running session: the space, the study's row, the lease."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from hpsearch.cli.session import Session, Wish, slots_for, tell
+from hpsearch.errors import ConfigError, NothingFinished
+from hpsearch.execution import launch
+from hpsearch.execution.devices import make_slots, this_machine
+from hpsearch.execution.opening import open_space
+from hpsearch.report.choosing import choose
+from hpsearch.report.retraining import what_is_wanted
+from hpsearch.report.summary import summary
+from hpsearch.search.plan import plan
+from hpsearch.space import Space
+from hpsearch.storage import Store, open_store
+from hpsearch.study import Study, StudyState
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asked of `run` or `resume`."""
+
+    database: str
+    study: str | None
+    workers: int | None
+    executor: str = "local"
+    overrides: tuple[str, ...] = ()
+    retrain: bool = True
+    again: bool = False
+    quiet: bool = False
+    smoke: bool = False
+
+    def in_database(self, database: str) -> Request:
+        """The same, elsewhere."""
+        return replace(self, database=database)
+
+    def wish(self) -> Wish:
+        """The part that the session needs, with this process's environment."""
+        environment = dict(os.environ)
+        return Wish(
+            workers=self.workers,
+            executor=self.executor,
+            retrain=self.retrain,
+            quiet=self.quiet,
+            data_dir=environment.get("HPSEARCH_DATA_DIR"),
+            environment=environment,
+        )
+
+
+def run_space(source: Path, request: Request) -> int:
+    """Run a space file; the exit code."""
+    prepare_process(request)
+    wish = request.wish()
+    space = open_space(source, request.overrides, wish.data_dir)
+    if request.smoke:
+        space = space.smoke()
+    name = request.study or space.name
+    with open_store(request.database, create=True) as store:
+        if request.again:
+            name = _free_name(store, name)
+        if not store.has_study(name):
+            slots = slots_for(space, wish)
+            threads = slots[0].threads
+            study = launch.create(store, space, name, slots=len(slots), threads=threads, onednn=_onednn(wish))
+            return _go(store, study, space, wish, launch.Changes(()))
+        study = store.study(name)
+        made = launch.changes(store, study, space, again=f"--study NEW, or --again (as {_free_name(store, name)})")
+        return _go(store, study, space, wish, made)
+
+
+def resume_study(name: str, request: Request) -> int:
+    """Go on with a study from what the database holds; the exit code."""
+    prepare_process(request)
+    wish = request.wish()
+    with open_store(request.database, read_only=False) as store:
+        study = store.study(name)
+        space = open_space(study.resolved, request.overrides, wish.data_dir)
+        made = launch.changes(store, study, space, again="--study NEW")
+        return _go(store, study, space, wish, made)
+
+
+def prepare_process(request: Request) -> None:
+    """Put Keras on the backend that this process needs, before anything imports it; let the story be told."""
+    if request.executor == "inline":  # then this process is the worker
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+    if not request.quiet and logging.getLogger().level > logging.INFO:
+        logging.getLogger("hpsearch").setLevel(logging.INFO)
+
+
+def _go(store: Store, study: Study, space: Space, wish: Wish, made: launch.Changes) -> int:
+    slots = slots_for(space, wish, study.threads, study.lag if space.search.lag is None else space.search.lag)
+    with store.claim(study.id) as lease:
+        writer = store.writer(lease)
+        if made:
+            study = launch.adopt(store, study, space, made, writer)
+            tell(wish, f"changed since it was created: {made}")
+        session = Session(store, study, space, writer, slots, wish)
+        if study.state is StudyState.COMPLETE and not made:
+            return _complete_already(store, study, space, wish, session)
+        _announce(store, study, space, wish, len(slots))
+        return session.run()
+
+
+def _complete_already(store: Store, study: Study, space: Space, wish: Wish, session: Session) -> int:
+    tell(wish, f"study {study.name} is complete in {store.path}; run it anew with --again")
+    records = store.evaluations(study.id, finished=True)
+    wanted = what_is_wanted(study, space, choose(store, study, space)) if wish.retrain else []
+    missing = [want for want in wanted if not any(want.is_what(record) for record in records)]
+    if missing:
+        return session.retrain_alone(missing)
+    click.echo(summary(store, study, space))
+    return 0
+
+
+def _announce(store: Store, study: Study, space: Space, wish: Wish, workers: int) -> None:
+    planned = plan(space.parameters, space.search, space.epochs)
+    done = len(store.trials(study.id))
+    state = f", going on after {done} trials" if done else ""
+    tell(wish, f"database {store.path}")
+    tell(
+        wish,
+        f"study {study.name}{state}: {space.search.backend}, {planned.trials} trials, {planned.epochs} epochs planned, "
+        f"{workers} {'worker' if workers == 1 else 'workers'} x {study.threads} "
+        f"{'thread' if study.threads == 1 else 'threads'}",
+    )
+
+
+def _onednn(wish: Wish) -> bool:
+    return wish.environment.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"
+
+
+def _free_name(store: Store, name: str) -> str:
+    number = 2
+    while store.has_study(f"{name}-{number}"):
+        number += 1
+    free = f"{name}-{number}"
+    if len(free) > 64:
+        raise ConfigError(f"{free!r} is longer than 64 characters; give a shorter name with --study")
+    return free
+
+
+def retrain_study(
+    name: str, request: Request, trial: int | None = None, epochs: int | None = None, repeats: int | None = None
+) -> int:
+    """Retrain a study's best trials, or `trial`; the exit code."""
+    prepare_process(request)
+    wish = request.wish()
+    with open_store(request.database, read_only=False) as store:
+        study = store.study(name)
+        space = open_space(study.resolved, (), wish.data_dir)
+        chosen = [store.trial(study.id, trial)] if trial is not None else choose(store, study, space)
+        if not chosen or chosen[0].value is None:
+            raise NothingFinished(
+                f"study {name!r} has no trial that finished an epoch"
+                if trial is None
+                else f"trial {trial} of study {name!r} has not finished an epoch; choose another with --trial"
+            )
+        wanted = what_is_wanted(study, space, chosen, epochs=epochs, repeats=repeats)
+        with store.claim(study.id) as lease:
+            slots = make_slots(this_machine(wish.environment), wish.workers, len(wanted), study.threads)
+            session = Session(store, study, space, store.writer(lease), slots, wish)
+            return session.retrain_alone(wanted)

@@ -1,0 +1,203 @@
+"""Jobs in worker processes of this machine, one for each slot."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import IO
+
+from hpsearch.execution.executor import Slot
+from hpsearch.execution.messages import Advance, Command, Crashed, Event, Finished, Job, SlotLost, Stop
+from hpsearch.execution.worker import WorkerSettings
+
+_LAST_WORDS_BYTES = 4_000
+_CLOSE_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: subprocess.Popen[bytes]
+    connection: Connection
+    words: IO[bytes]  # its stdout and stderr
+    job: Job | None = None
+
+
+class LocalExecutor:
+    """One worker process for each slot, started as a fresh interpreter: never forked, never through `__main__`.
+
+    Args:
+        slots: where to run.
+        environment: what workers inherit; KERAS_BACKEND, device and thread variables are set on top for each.
+        deterministic: op determinism in the workers.
+        onednn: whether TensorFlow may use oneDNN.
+        prepare: let workers load the training library while the coordinator still gets ready.
+    """
+
+    def __init__(
+        self,
+        slots: Sequence[Slot],
+        environment: Mapping[str, str],
+        *,
+        deterministic: bool = True,
+        onednn: bool = True,
+        prepare: bool = True,
+    ) -> None:
+        self.slots: Sequence[Slot] = tuple(slots)
+        self._environment = dict(environment)
+        self._deterministic = deterministic
+        self._onednn = onednn
+        self._prepare = prepare
+        self._workers: dict[int, _Worker] = {}
+
+    def open(self) -> None:
+        """Start a worker for every slot."""
+        for slot in self.slots:
+            self._worker(slot)
+
+    def submit(self, slot: Slot, job: Job) -> None:
+        """Give `job` to a free slot; a dead worker is replaced first."""
+        worker = self._worker(slot)
+        worker.job = job
+        self._send(worker, job)
+
+    def advance(self, slot: Slot, epochs: int = 1, checkpoint: bool = False) -> None:
+        """Let the slot's job train `epochs` more."""
+        worker = self._workers.get(slot.index)
+        if worker is not None and worker.job is not None:
+            self._send(worker, Advance(worker.job.trial, worker.job.attempt, epochs, checkpoint))
+
+    def stop(self, slot: Slot, checkpoint: bool) -> None:
+        """End the slot's job after its present epoch."""
+        worker = self._workers.get(slot.index)
+        if worker is not None and worker.job is not None:
+            self._send(worker, Stop(worker.job.trial, worker.job.attempt, checkpoint))
+
+    def kill(self, slot: Slot) -> None:
+        """End the slot's worker now."""
+        worker = self._workers.pop(slot.index, None)
+        if worker is not None:
+            self._end(worker, 0.0)
+            worker.words.close()
+
+    def wait(self, timeout_seconds: float) -> Sequence[Event]:
+        """All that workers have said; waits for the first word, then takes what else is there."""
+        events: list[Event] = []
+        by_connection = {worker.connection: index for index, worker in self._workers.items()}
+        for ready in wait(list(by_connection), timeout_seconds):
+            assert isinstance(ready, Connection)
+            events += self._read(by_connection[ready])
+        return events
+
+    def close(self) -> None:
+        """Close the pipes, at which workers exit by themselves; kill what has not after a few seconds."""
+        workers = list(self._workers.values())
+        self._workers.clear()
+        for worker in workers:
+            worker.connection.close()
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        for worker in workers:
+            self._end(worker, deadline - time.monotonic())
+            worker.words.close()
+
+    def _read(self, index: int) -> list[Event]:
+        worker = self._workers[index]
+        events: list[Event] = []
+        try:
+            while worker.connection.poll():
+                event: Event = worker.connection.recv()
+                if isinstance(event, Finished | Crashed):
+                    worker.job = None
+                events.append(event)
+        except (EOFError, OSError):
+            events.append(self._lost(index))
+        return events
+
+    def _lost(self, index: int) -> SlotLost:
+        worker = self._workers.pop(index)
+        self._end(worker, 1.0)
+        job = worker.job
+        return SlotLost(
+            slot=index,
+            trial=job.trial if job else None,
+            attempt=job.attempt if job else None,
+            error=f"{_how(worker.process.returncode)}{_last_words(worker)}",
+        )
+
+    def _worker(self, slot: Slot) -> _Worker:
+        worker = self._workers.get(slot.index)
+        if worker is None:
+            worker = self._workers[slot.index] = self._start(slot)
+        return worker
+
+    def _start(self, slot: Slot) -> _Worker:
+        ours, theirs = socket.socketpair()
+        settings = WorkerSettings(
+            name=f"slot-{slot.index}",
+            threads=slot.threads,
+            deterministic=self._deterministic,
+            prepare=self._prepare,
+            parent=os.getpid(),
+        )
+        # a file and not a pipe, so that a talkative library can never block a worker
+        words = tempfile.TemporaryFile()  # noqa: SIM115
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "hpsearch.execution.worker", str(theirs.fileno()), settings.to_json()],
+                env=self._environment_of(slot),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=subprocess.STDOUT,
+            )
+        return _Worker(process, Connection(ours.detach()), words)
+
+    def _environment_of(self, slot: Slot) -> dict[str, str]:
+        threads = str(slot.threads)
+        return self._environment | {
+            "KERAS_BACKEND": "tensorflow",
+            "CUDA_VISIBLE_DEVICES": slot.gpu if slot.gpu is not None else "-1",
+            "TF_ENABLE_ONEDNN_OPTS": "1" if self._onednn else "0",
+            "TF_CPP_MIN_LOG_LEVEL": self._environment.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+            "OMP_NUM_THREADS": threads,
+            "OPENBLAS_NUM_THREADS": threads,
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    @staticmethod
+    def _send(worker: _Worker, command: Command) -> None:
+        # a worker that has just died takes no more words; `wait` says that it is lost
+        with contextlib.suppress(OSError):
+            worker.connection.send(command)
+
+    @staticmethod
+    def _end(worker: _Worker, patience_seconds: float) -> None:
+        try:
+            worker.process.wait(max(0.0, patience_seconds))
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
+            worker.process.wait()
+        if not worker.connection.closed:
+            worker.connection.close()
+
+
+def _how(returncode: int) -> str:
+    if returncode < 0:
+        return f"the worker was killed by signal {signal.Signals(-returncode).name}"
+    return f"the worker ended with exit code {returncode}"
+
+
+def _last_words(worker: _Worker) -> str:
+    with worker.words as words:
+        size = words.seek(0, os.SEEK_END)
+        words.seek(max(0, size - _LAST_WORDS_BYTES))
+        text = words.read().decode(errors="replace").strip()
+    return f"; its last words:\n{text}" if text else ""

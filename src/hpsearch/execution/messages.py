@@ -1,0 +1,125 @@
+"""What the coordinator and its workers say to each other: plain data, each with (trial, attempt)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hpsearch.study import ErrorKind
+from hpsearch.training.task import Evaluation, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A checkpoint that a worker has made: a file with its SHA-256 (local), or its bytes (inline, Ray)."""
+
+    epoch: int  # epochs finished in it
+    sha256: str
+    size_bytes: int
+    path: str | None = None
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt at a training."""
+
+    trial: int
+    attempt: int
+    task: Task
+    checkpoint: Saved | None = None  # to start from: its own last one, or its parent's
+    checkpoint_dir: str | None = None  # where the worker writes its checkpoints; None: bytes in the message
+    final_checkpoint: bool = False  # make one when the last epoch is through (promotions, kept weights)
+    evaluate: bool = False  # after the last epoch: read the test split once, score, and send the model file
+
+
+# What the coordinator says ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Train `epochs` more epochs, then wait; with `checkpoint`, make one after the last of them."""
+
+    trial: int
+    attempt: int
+    epochs: int = 1
+    checkpoint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End after the present epoch. The answer is Finished."""
+
+    trial: int
+    attempt: int
+    checkpoint: bool
+
+
+Command = Job | Advance | Stop
+
+
+# What a worker says ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Data are loaded and the model is built; the clock of `epoch_timeout` runs from here."""
+
+    trial: int
+    attempt: int
+    worker: str
+    host: str
+    device: str
+    from_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochDone:
+    """One epoch has finished."""
+
+    trial: int
+    attempt: int
+    epoch: int
+    values: Mapping[str, float]
+    seconds: float
+    stopped_early: bool = False
+    checkpoint: Saved | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The job has ended as asked: all epochs, early stopping, or Stop."""
+
+    trial: int
+    attempt: int
+    epoch: int  # epochs finished
+    stopped_early: bool = False
+    stopped: bool = False  # by Stop, before its epochs were through
+    checkpoint: Saved | None = None
+    evaluation: Evaluation | None = None
+    model_file: bytes | None = None
+    peak_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """The training raised: a trial's failure, the worker is well."""
+
+    trial: int
+    attempt: int
+    kind: ErrorKind
+    error: str  # whole traceback
+    peak_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SlotLost:
+    """The slot's worker is gone; whatever it ran is lost since its last checkpoint."""
+
+    slot: int
+    trial: int | None
+    attempt: int | None
+    error: str
+
+
+Event = Started | EpochDone | Finished | Crashed | SlotLost

@@ -1,0 +1,214 @@
+"""The coordinator's side of the database: what has been decided is gathered here and written in one transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hpsearch.execution.messages import EpochDone, Saved, Started
+from hpsearch.storage import Store, Write, Writer
+from hpsearch.study import AttemptOutcome, Order, Study, Trial
+
+_CHECKPOINT = "checkpoint"
+_LOOK_SECONDS = 1.0  # how often people's requests are read, and the time that passed is written
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the rows say when a coordinator starts.
+
+    Attributes:
+        trials: all, with their own epochs' objectives.
+        checkpoints: the last one of each trial that has a file for it.
+        attempts: how many each trial has had.
+    """
+
+    trials: Sequence[Trial]
+    checkpoints: Mapping[int, Saved] = field(default_factory=dict)
+    attempts: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def epochs_trained(self) -> int:
+        """Own epochs of all trials."""
+        return sum(len(trial.values) for trial in self.trials)
+
+
+class Records:
+    """Reads a study's rows once, then writes what changes. Nothing reaches the database before `flush`.
+
+    Args:
+        store: for reading.
+        writer: the study's, through its lease.
+        study: its row.
+        artifacts_dir: the study's folder of files.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        writer: Writer,
+        study: Study,
+        artifacts_dir: Path,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._study = study
+        self._artifacts_dir = artifacts_dir
+        self._clock = clock
+        self._journal: list[Callable[[Write], object]] = []
+        self._dropped: list[Path] = []
+        self._looked_at = -_LOOK_SECONDS
+        self._accounted_at = clock()
+        self._seconds_before = study.coordinator_seconds
+
+    def load(self) -> History:
+        """All rows that the search goes on from."""
+        trials = self._store.trials(self._study.id, with_values=self._study.objective.metric)
+        checkpoints: dict[int, Saved] = {}
+        for artifact in self._store.artifacts(self._study.id, kind=_CHECKPOINT):
+            assert artifact.trial is not None and artifact.epoch is not None
+            last = checkpoints.get(artifact.trial)
+            if last is None or last.epoch < artifact.epoch:
+                checkpoints[artifact.trial] = Saved(
+                    epoch=artifact.epoch,
+                    sha256=artifact.sha256,
+                    size_bytes=artifact.size_bytes,
+                    path=str(self._artifacts_dir / artifact.path),
+                )
+        attempts = Counter(attempt.trial for attempt in self._store.attempts(self._study.id))
+        return History(trials, checkpoints, attempts)
+
+    # What changed --------------------------------------------------------------------------------------------
+
+    def add_trial(self, trial: Trial) -> None:
+        """A trial was proposed."""
+        self._journal.append(lambda write: write.add_trial(trial))
+
+    def move(self, trial: Trial) -> None:
+        """A trial is in a new state; everything else of it is written along."""
+        fields = _fields(trial) | {"backend_state": trial.backend_state}
+        self._journal.append(lambda write: write.move(trial.number, trial.state, **fields))
+
+    def told(self, number: int, place: int) -> None:
+        """The backend has been told of a trial."""
+        self._journal.append(lambda write: write.tell(number, place))
+
+    def backend_state(self, trial: Trial) -> None:
+        """What the backend needs again has changed."""
+        self._journal.append(lambda write: write.progress(trial.number, backend_state=trial.backend_state))
+
+    def open_attempt(self, number: int, slot: str, host: str, from_epoch: int) -> None:
+        """A slot was given a trial; its worker has not spoken yet."""
+        self._journal.append(lambda write: write.start_attempt(number, slot, host, "", from_epoch))
+
+    def attempt_started(self, event: Started) -> None:
+        """The worker has said who it is."""
+        self._journal.append(
+            lambda write: write.update_attempt(
+                event.trial, event.attempt, worker=event.worker, host=event.host, device=event.device
+            )
+        )
+
+    def close_attempt(
+        self,
+        number: int,
+        attempt: int,
+        outcome: AttemptOutcome,
+        error: str | None = None,
+        peak_memory_bytes: int | None = None,
+    ) -> None:
+        """An attempt has ended; from here on its worker's words change nothing."""
+        self._journal.append(lambda write: write.end_attempt(number, attempt, outcome, error, peak_memory_bytes))
+
+    def epoch(self, trial: Trial, event: EpochDone) -> None:
+        """An epoch has finished."""
+
+        def write_epoch(write: Write) -> None:
+            if write.record_epoch(event.trial, event.attempt, event.epoch, event.values, event.seconds):
+                write.progress(trial.number, **_fields(trial))
+
+        self._journal.append(write_epoch)
+
+    def checkpoint(self, number: int, saved: Saved) -> None:
+        """A worker has written a checkpoint."""
+        if saved.path is None:  # of an executor in this process: it lives as long as we do
+            return
+        path = str(Path(saved.path).relative_to(self._artifacts_dir))
+        self._journal.append(
+            lambda write: write.add_artifact(
+                _CHECKPOINT, path, saved.sha256, saved.size_bytes, trial=number, epoch=saved.epoch
+            )
+        )
+
+    def drop_checkpoint(self, saved: Saved) -> None:
+        """A checkpoint is needed no more: its row goes with the next transaction, the file after it."""
+        if saved.path is None:
+            return
+        path = Path(saved.path)
+        name = str(path.relative_to(self._artifacts_dir))
+        self._journal.append(lambda write: write.remove_artifact(name))
+        self._dropped.append(path)
+
+    def event(self, kind: str, text: str) -> None:
+        """Something for the study's log."""
+        self._journal.append(lambda write: write.add_event(kind, text))
+
+    def flush(self) -> None:
+        """Write everything since the last call, in one transaction. Raises LeaseLost, StorageFull."""
+        now = self._clock()
+        passed = now - self._accounted_at
+        if not self._journal and passed < _LOOK_SECONDS:
+            return
+        journal, self._journal = self._journal, []
+        with self._writer.transaction() as write:
+            for change in journal:
+                change(write)
+            if passed >= _LOOK_SECONDS:
+                write.add_seconds(passed)
+        if passed >= _LOOK_SECONDS:
+            self._accounted_at = now
+            self._seconds_before += passed
+        dropped, self._dropped = self._dropped, []
+        for path in dropped:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+
+    # What people ask -----------------------------------------------------------------------------------------
+
+    def stop_requested(self) -> bool:
+        """Whether someone has asked for a stop; looked up once a second, and closed when seen."""
+        now = self._clock()
+        if now - self._looked_at < _LOOK_SECONDS:
+            return False
+        self._looked_at = now
+        asked = self._store.pending_actions(self._study.id)
+        for action in asked:
+            self._journal.append(lambda write, key=action.id: write.mark_done(key))
+        return bool(asked)
+
+    def seconds_so_far(self) -> float:
+        """Time that coordinators have run this study, this one included."""
+        return self._seconds_before + self._clock() - self._accounted_at
+
+    @property
+    def order_is_number(self) -> bool:
+        """Whether the study tells its trials by number."""
+        return self._study.order is Order.NUMBER
+
+
+def _fields(trial: Trial) -> dict[str, object]:
+    return {
+        "epochs_done": trial.epochs_done,
+        "value": trial.value,
+        "last_value": trial.last_value,
+        "best_epoch": trial.best_epoch,
+        "seconds": trial.seconds,
+        "error_kind": trial.error_kind,
+        "error": trial.error,
+    }

@@ -1,0 +1,157 @@
+"""One job in this process: a trainer, what it was told to do, and what it answers. Used by every executor."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hpsearch.errors import Diverged, OutOfMemory
+from hpsearch.execution import checkpoint_files
+from hpsearch.execution.messages import Advance, Crashed, EpochDone, Event, Finished, Job, Saved, Started, Stop
+from hpsearch.study import ErrorKind
+from hpsearch.training.task import Trainer
+
+CHECKPOINT_SECONDS = 30.0  # a crash costs at most this much training, and an epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who runs a job: stored with each attempt."""
+
+    worker: str
+    host: str
+    device: str
+
+    @classmethod
+    def of_this_process(cls, worker: str, device: str) -> Identity:
+        """This process on this host."""
+        return cls(worker=f"{worker}-{os.getpid()}", host=platform.node(), device=device)
+
+
+class RunningJob:
+    """A job from its start to its end, one call of `step` at a time.
+
+    This is the one place that catches broadly: whatever a training raises becomes the trial's data.
+    """
+
+    def __init__(self, job: Job, make_trainer: Callable[[Job], Trainer], identity: Callable[[], Identity]) -> None:
+        self.job = job
+        self.ended = False
+        self._make_trainer = make_trainer
+        self._identity = identity
+        self._trainer: Trainer | None = None
+        self._granted = 0
+        self._checkpoint_when_spent = False
+        self._stop: Stop | None = None
+        self._seconds_since_checkpoint = 0.0
+
+    @property
+    def has_work(self) -> bool:
+        """Whether `step` has something to do."""
+        return not self.ended and (self._trainer is None or self._granted > 0 or self._is_through())
+
+    def obey(self, command: Advance | Stop) -> None:
+        """Take a command in. One that names another attempt is late and changes nothing."""
+        if (command.trial, command.attempt) != (self.job.trial, self.job.attempt):
+            return
+        if isinstance(command, Stop):
+            self._stop = command
+        else:
+            self._granted += command.epochs
+            self._checkpoint_when_spent = command.checkpoint
+
+    def step(self) -> list[Event]:
+        """Do one thing: start, one epoch, or the end."""
+        try:
+            return self._step()
+        except Exception as error:
+            self.ended = True
+            return [
+                Crashed(self.job.trial, self.job.attempt, kind_of(error), traceback.format_exc(), peak_memory_bytes())
+            ]
+
+    def _step(self) -> list[Event]:
+        if self._trainer is None:
+            return [self._start()]
+        if self._is_through():
+            return [self._finish(self._trainer)]
+        return [self._epoch(self._trainer)]
+
+    def _start(self) -> Started:
+        trainer = self._make_trainer(self.job)
+        if self.job.checkpoint is not None:
+            trainer.restore(checkpoint_files.load(self.job.checkpoint))
+        self._trainer = trainer
+        who = self._identity()
+        return Started(self.job.trial, self.job.attempt, who.worker, who.host, who.device, trainer.epoch)
+
+    def _is_through(self) -> bool:
+        trainer = self._trainer
+        return trainer is not None and (
+            self._stop is not None or trainer.stopped_early or trainer.epoch >= self.job.task.epochs
+        )
+
+    def _epoch(self, trainer: Trainer) -> EpochDone:
+        result = trainer.advance()
+        self._granted -= 1
+        self._seconds_since_checkpoint += result.seconds
+        wanted = self._checkpoint_when_spent and self._granted == 0
+        through = self._is_through()  # then the end makes its own
+        saved = None
+        if not through and (wanted or self._seconds_since_checkpoint >= CHECKPOINT_SECONDS):
+            saved = self._save(trainer)
+        return EpochDone(
+            trial=self.job.trial,
+            attempt=self.job.attempt,
+            epoch=result.epoch,
+            values=dict(result.values),
+            seconds=result.seconds,
+            stopped_early=result.stopped_early,
+            checkpoint=saved,
+        )
+
+    def _finish(self, trainer: Trainer) -> Finished:
+        done = trainer.stopped_early or trainer.epoch >= self.job.task.epochs
+        stopped = not done
+        wanted = self.job.final_checkpoint if done else self._stop is not None and self._stop.checkpoint
+        saved = self._save(trainer) if wanted else None
+        evaluate = done and self.job.evaluate
+        evaluation = trainer.evaluate() if evaluate else None
+        model_file = trainer.model_file() if evaluate else None
+        self.ended = True
+        return Finished(
+            trial=self.job.trial,
+            attempt=self.job.attempt,
+            epoch=trainer.epoch,
+            stopped_early=trainer.stopped_early,
+            stopped=stopped,
+            checkpoint=saved,
+            evaluation=evaluation,
+            model_file=model_file,
+            peak_memory_bytes=peak_memory_bytes(),
+        )
+
+    def _save(self, trainer: Trainer) -> Saved:
+        self._seconds_since_checkpoint = 0.0
+        name = f"{self.job.trial:06d}-{self.job.attempt}-{trainer.epoch:05d}.checkpoint"
+        return checkpoint_files.save(trainer.checkpoint(), trainer.epoch, self.job.checkpoint_dir, name)
+
+
+def kind_of(error: Exception) -> ErrorKind:
+    """The kind under which a training's exception is recorded."""
+    if isinstance(error, Diverged):
+        return ErrorKind.NAN
+    if isinstance(error, OutOfMemory | MemoryError):
+        return ErrorKind.OOM
+    return ErrorKind.ERROR
+
+
+def peak_memory_bytes() -> int:
+    """The largest resident size that this process has had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

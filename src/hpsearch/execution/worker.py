@@ -1,0 +1,125 @@
+"""A worker process: ``python -m hpsearch.execution.worker FD SETTINGS``, one slot's, long-lived.
+
+It talks over the inherited socket FD and knows neither SQL nor search. A thread of its own blocks on the socket and
+ends the process the moment the coordinator's side closes, also amid a TensorFlow call, so that no orphan trains on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+
+from hpsearch.execution.messages import Advance, Command, Job, Stop
+from hpsearch.execution.running import Identity, RunningJob
+from hpsearch.training.task import Trainer
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What a worker needs before anything heavy is imported.
+
+    Attributes:
+        name: of its slot, ``slot-0``.
+        threads: CPU threads for arithmetic.
+        deterministic: op determinism.
+        prepare: import and set up the training library while waiting for the first job.
+        parent: pid of the coordinator.
+    """
+
+    name: str
+    threads: int
+    deterministic: bool
+    prepare: bool
+    parent: int
+
+    def to_json(self) -> str:
+        """The form that `main` reads."""
+        return json.dumps(asdict(self))
+
+
+def main(arguments: list[str]) -> None:
+    """Serve jobs until the coordinator closes its side."""
+    settings = WorkerSettings(**json.loads(arguments[1]))
+    _end_with_the_coordinator(settings.parent)
+    # a terminal sends SIGINT to the whole group; whether to stop is the coordinator's to say
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    connection = Connection(int(arguments[0]))
+    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
+    device = Device(settings)
+    if settings.prepare:
+        device.prepare()
+    while True:
+        _serve(inbox.get(), inbox, connection, device)
+
+
+class Device:
+    """The training library of this process, set up once, on first need."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._description: str | None = None
+
+    def prepare(self) -> str:
+        """Set the library up; returns the device's name."""
+        if self._description is None:
+            from hpsearch.training.process import configure_process
+
+            self._description = configure_process(
+                threads=self._settings.threads, deterministic=self._settings.deterministic
+            )
+        return self._description
+
+    def make_trainer(self, job: Job) -> Trainer:
+        """A trainer for `job`; simulated training needs no library."""
+        from hpsearch.training.registry import make_trainer
+
+        if job.task.configuration.training["trainer"] != "simulated":
+            self.prepare()
+        return make_trainer(job.task)
+
+    def identity(self) -> Identity:
+        """This worker, as attempts record it."""
+        return Identity.of_this_process(self._settings.name, self._description or "CPU")
+
+
+def _serve(command: Command, inbox: queue.SimpleQueue[Command], connection: Connection, device: Device) -> None:
+    """Run one job to its end. Commands are looked at between epochs; late ones of an ended job fall away."""
+    if not isinstance(command, Job):
+        return
+    running = RunningJob(command, device.make_trainer, device.identity)
+    while not running.ended:
+        while not inbox.empty() or not running.has_work:
+            order = inbox.get()
+            if isinstance(order, Advance | Stop):
+                running.obey(order)
+        for event in running.step():
+            connection.send(event)
+
+
+def _listen(connection: Connection, inbox: queue.SimpleQueue[Command]) -> None:
+    while True:
+        try:
+            inbox.put(connection.recv())
+        except (EOFError, OSError):
+            os._exit(0)
+
+
+def _end_with_the_coordinator(parent: int) -> None:
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the line above
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,242 @@
+"""The winners, trained to full epochs with seeds of their own (or taken as they are), then tested once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from hpsearch.execution.executor import Executor
+from hpsearch.execution.jobs import JobRunner
+from hpsearch.execution.messages import EpochDone, Event, Finished, Job, Saved, Started
+from hpsearch.report.choosing import last_checkpoint, ran_its_budget
+from hpsearch.space import Space
+from hpsearch.space.configuration import Configuration
+from hpsearch.space.values import Plain
+from hpsearch.storage import EvaluationRecord, Store, Writer, write_artifact
+from hpsearch.study import ErrorKind, Study, Trial, derive_seed
+from hpsearch.training.task import Task
+
+log = logging.getLogger(__name__)
+
+RETRAINED = "retrained"  # trained anew
+KEPT = "kept"  # the weights that the search has kept, as they are
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One retrain that should exist: a trial, a repeat, what is trained and how."""
+
+    trial: Trial
+    repeat: int  # from 1
+    role: str
+    configuration: Configuration
+    seed: int
+
+    @property
+    def epochs(self) -> int:
+        """Epochs to train."""
+        return self.trial.epochs_done if self.role == KEPT else int(self.configuration.training["epochs"])
+
+    def is_what(self, record: EvaluationRecord) -> bool:
+        """Whether `record` is this retrain, finished or not."""
+        return (
+            (record.trial, record.repeat, record.role, record.seed)
+            == (self.trial.number, self.repeat, self.role, self.seed)
+            and record.configuration == asdict_plain(self.configuration)
+            and record.error is None
+        )
+
+
+def asdict_plain(configuration: Configuration) -> dict[str, Plain]:
+    """A configuration as the JSON that is stored."""
+    return {**asdict(configuration), "layers": list(configuration.layers)}
+
+
+def what_is_wanted(
+    study: Study,
+    space: Space,
+    chosen: Sequence[Trial],
+    *,
+    epochs: int | None = None,
+    repeats: int | None = None,
+) -> list[Wanted]:
+    """The retrains that the `retrain` section (or a person's `epochs`, `repeats`) asks of the chosen trials."""
+    wanted = []
+    for trial in chosen:
+        changes = space.retrain.changes or epochs is not None or repeats is not None
+        if not changes and ran_its_budget(trial, study, space):
+            wanted.append(Wanted(trial, 1, KEPT, space.configuration(trial.parameters), trial.seed))
+            continue
+        configuration = space.retrain_configuration(trial.parameters, trial.best_epoch)
+        if epochs is not None:
+            configuration = replace(configuration, training={**configuration.training, "epochs": epochs})
+        for repeat in range(1, (repeats or space.retrain.repeats) + 1):
+            seed = derive_seed(study.seed, "retrain", repeat)
+            wanted.append(Wanted(trial, repeat, RETRAINED, configuration, seed))
+    return wanted
+
+
+class Retraining:
+    """Runs retrains and writes what they give.
+
+    Args:
+        study: its row.
+        space: what it asked.
+        store: for reading.
+        writer: the study's, through its lease.
+        executor: an open one, free.
+        data_dir: where ``NAME.npz`` data sets lie.
+        cache_dir: where decoded arrays are kept.
+        show: is given one line of news at a time.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        space: Space,
+        store: Store,
+        writer: Writer,
+        executor: Executor,
+        data_dir: str | None,
+        cache_dir: str | None,
+        show: Callable[[str], None],
+    ) -> None:
+        self._study = study
+        self._space = space
+        self._store = store
+        self._writer = writer
+        self._data_dir = data_dir
+        self._cache_dir = cache_dir
+        self._show = show
+        self._folder = store.artifacts_dir(study.id)
+        self._wanted: dict[int, Wanted] = {}  # by evaluation id, which is the job's `trial`
+        self._devices: dict[int, str] = {}
+        self._checkpoints: dict[int, str] = {}  # path of the last one
+        self._runner = JobRunner(executor, space.limits.retries, self._take, self._fail)
+
+    def stop(self) -> None:
+        """End after the present epochs, with checkpoints. Safe to call from a signal handler."""
+        self._runner.stop()
+
+    def run(self, wanted: Sequence[Wanted]) -> bool:
+        """Do what of `wanted` is not done yet; False where `stop` came before the end."""
+        records = self._store.evaluations(self._study.id)
+        trials = self._store.trials(self._study.id)
+        jobs = []
+        for want in wanted:
+            same = [record for record in records if want.is_what(record)]
+            if any(record.finished_at is not None for record in same):
+                continue
+            jobs.append(self._job(want, same[-1].id if same else None, trials))
+        return self._runner.run(jobs)
+
+    def _job(self, want: Wanted, evaluation: int | None, trials: Sequence[Trial]) -> Job:
+        if evaluation is None:
+            with self._writer.transaction() as write:
+                evaluation = write.add_evaluation(
+                    want.trial.number, want.repeat, want.role, want.seed, want.epochs, asdict_plain(want.configuration)
+                )
+        self._wanted[evaluation] = want
+        checkpoint = self._resume_from(evaluation)
+        if want.role == KEPT:
+            checkpoint = last_checkpoint(self._store, self._study, trials, want.trial.number)
+        return Job(
+            trial=evaluation,
+            attempt=1,
+            task=Task(
+                configuration=want.configuration,
+                objective=self._study.objective,
+                seed=want.seed,
+                split_seed=self._study.seed,
+                epochs=want.epochs,
+                deterministic=self._study.deterministic,
+                data_dir=self._data_dir,
+                cache_dir=self._cache_dir,
+            ),
+            checkpoint=checkpoint,
+            checkpoint_dir=str(self._folder / "retrains"),
+            evaluate=True,
+        )
+
+    def _resume_from(self, evaluation: int) -> Saved | None:
+        found = self._store.artifacts(self._study.id, kind="retrain_checkpoint", evaluation=evaluation)
+        if not found:
+            return None
+        last = max(found, key=lambda artifact: artifact.epoch or 0)
+        self._checkpoints[evaluation] = last.path
+        return Saved(last.epoch or 0, last.sha256, last.size_bytes, path=str(self._folder / last.path))
+
+    def _take(self, job: Job, event: Event) -> None:
+        want = self._wanted[job.trial]
+        if isinstance(event, Started):
+            self._devices[job.trial] = event.device
+        elif isinstance(event, EpochDone):
+            self._take_epoch(job, want, event)
+        elif isinstance(event, Finished):
+            self._take_end(job, want, event)
+
+    def _take_epoch(self, job: Job, want: Wanted, event: EpochDone) -> None:
+        with self._writer.transaction() as write:
+            write.record_evaluation_epoch(
+                job.trial, event.epoch, event.values, event.seconds, self._devices.get(job.trial)
+            )
+        self._keep(job.trial, event.checkpoint)
+        shown = ", ".join(f"{name} {event.values[name]:.4f}" for name in self._watched(event.values))
+        self._show(f"retrain of trial {want.trial.number}: epoch {event.epoch}/{want.epochs}  {shown}")
+
+    def _watched(self, values: Mapping[str, float]) -> list[str]:
+        metric = self._study.objective.metric
+        return [name for name in (metric.removeprefix("val_"), metric) if name in values]
+
+    def _take_end(self, job: Job, want: Wanted, event: Finished) -> None:
+        if event.stopped:
+            self._keep(job.trial, event.checkpoint)
+            return
+        path = f"models/trial-{want.trial.number}-repeat-{want.repeat}-{job.trial}.keras"
+        sha256, size = write_artifact(self._folder, path, event.model_file) if event.model_file else ("", 0)
+        scores = event.evaluation
+        with self._writer.transaction() as write:
+            if event.model_file:
+                write.add_artifact("model", path, sha256, size, trial=want.trial.number, evaluation=job.trial)
+            if scores is None:  # no test labels: there is a model and no score
+                write.finish_evaluation(job.trial, {})
+            else:
+                write.finish_evaluation(
+                    job.trial,
+                    scores.metrics,
+                    [asdict(score) for score in scores.classes],
+                    scores.confusion,
+                    scores.epoch,
+                    scores.members,
+                )
+        self._forget_checkpoint(job.trial)
+
+    def _fail(self, job: Job, kind: ErrorKind, error: str) -> None:
+        want = self._wanted[job.trial]
+        with self._writer.transaction() as write:
+            write.fail_evaluation(job.trial, error)
+        self._forget_checkpoint(job.trial)
+        log.warning("the retrain of trial %d failed (%s): %s", want.trial.number, kind, error.strip().splitlines()[-1])
+
+    def _keep(self, evaluation: int, saved: Saved | None) -> None:
+        if saved is None or saved.path is None:
+            return
+        path = saved.path.removeprefix(f"{self._folder}/")
+        older = self._checkpoints.get(evaluation)
+        self._checkpoints[evaluation] = path
+        with self._writer.transaction() as write:
+            write.add_artifact(
+                "retrain_checkpoint", path, saved.sha256, saved.size_bytes, evaluation=evaluation, epoch=saved.epoch
+            )
+            if older is not None and older != path:
+                write.remove_artifact(older)
+        if older is not None and older != path:
+            (self._folder / older).unlink(missing_ok=True)
+
+    def _forget_checkpoint(self, evaluation: int) -> None:
+        path = self._checkpoints.pop(evaluation, None)
+        if path is not None:
+            with self._writer.transaction() as write:
+                write.remove_artifact(path)
+            (self._folder / path).unlink(missing_ok=True)

@@ -1,0 +1,111 @@
+"""A study's end in a few readable lines: what was found by the search, and what the test split says of it."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hpsearch.report.choosing import choose
+from hpsearch.report.retraining import KEPT
+from hpsearch.space import Space
+from hpsearch.storage import EvaluationRecord, Store
+from hpsearch.study import Study, Trial, TrialState
+
+_SHOWN_CLASSES = 20  # up to that many are listed one by one
+
+
+def summary(store: Store, study: Study, space: Space) -> str:
+    """The summary that `run` ends with."""
+    trials = store.trials(study.id)
+    chosen = choose(store, study, space)
+    evaluations = [record for record in store.evaluations(study.id, finished=True) if record.error is None]
+    lines = [_counts(study, trials)]
+    for trial in chosen[:1]:
+        lines += ["", *_winner(study, trial)]
+    for trial in chosen:
+        lines += _tested(trial, [record for record in evaluations if record.trial == trial.number])
+    failed = [record for record in store.evaluations(study.id, finished=True) if record.error is not None]
+    lines += [
+        f"the retrain of trial {record.trial} failed: {(record.error or '').strip().splitlines()[-1]}"
+        for record in failed
+    ]
+    lines += ["", *_next(study, store)]
+    return "\n".join(lines)
+
+
+def _counts(study: Study, trials: Sequence[Trial]) -> str:
+    counts = {state: sum(trial.state is state for trial in trials) for state in TrialState}
+    parts = [f"{count} {state.value}" for state, count in counts.items() if count]
+    epochs = sum(
+        trial.epochs_done - (trials[trial.parent].epochs_done if trial.parent is not None else 0) for trial in trials
+    )
+    return f"study {study.name}: {', '.join(parts) or 'no trials'}; {epochs} epochs trained in the search"
+
+
+def _winner(study: Study, trial: Trial) -> Iterator[str]:
+    what = "best" if trial.state is TrialState.COMPLETE else "best so far (no trial is complete)"
+    yield (
+        f"{what}: trial {trial.number}, {study.objective.metric} {_number(trial.value)} at epoch {trial.best_epoch} "
+        "(search, on validation data)"
+    )
+    width = max((len(name) for name in trial.parameters), default=0)
+    for name, value in trial.parameters.items():
+        yield f"  {name:<{width}}  {_plain(value)}"
+    if trial.model_parameters is not None:
+        yield f"  {trial.model_parameters:,} model parameters"
+
+
+def _tested(trial: Trial, records: Sequence[EvaluationRecord]) -> Iterator[str]:
+    if not records:
+        return
+    scored = [record for record in records if record.metrics]
+    if not scored:
+        yield f"trial {trial.number} was retrained; its data have no test labels, so there is no test score"
+        return
+    yield ""
+    first = scored[0]
+    if first.role == KEPT:
+        how = "its weights of the search, kept: a retrain would change nothing but the seed"
+    else:
+        how = f"retrained, {first.epochs_done} epochs" + (f", {len(scored)} seeds" if len(scored) > 1 else "")
+    yield f"test of trial {trial.number} ({how}; the test split was read once, here)"
+    for metric in first.metrics:
+        yield f"  {metric:<12} {_spread([record.metrics[metric] for record in scored])}"
+    if first.classes:
+        yield from _classes(first.classes)
+
+
+def _classes(classes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if len(classes) <= _SHOWN_CLASSES:
+        width = max(len(str(score["name"])) for score in classes)
+        yield f"  {'class':<{width}}  precision  recall     f1  support"
+        for score in classes:
+            yield (
+                f"  {score['name']!s:<{width}}  {score['precision']:9.4f} {score['recall']:7.4f} {score['f1']:6.4f} "
+                f"{score['support']:8d}"
+            )
+    best = max(classes, key=lambda score: score["recall"])
+    worst = min(classes, key=lambda score: score["recall"])
+    yield f"  best class {best['name']} (recall {best['recall']:.4f}), worst {worst['name']} ({worst['recall']:.4f})"
+
+
+def _spread(values: Sequence[float]) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.4f}"
+    each = ", ".join(f"{value:.4f}" for value in values)
+    return f"{statistics.fmean(values):.4f} ± {statistics.stdev(values):.4f} ({each})"
+
+
+def _next(study: Study, store: Store) -> Iterator[str]:
+    database = f" --database {store.path}" if str(store.path) != "studies.db" else ""
+    yield f"next: hpsearch best --study {study.name}{database}"
+    yield f"      hpsearch trials --study {study.name}{database}"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"
+
+
+def _plain(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,392 @@
+"""Checks a value with references at every combination of values that can reach the place where it stands."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from hpsearch.space.catalogue import Catalogue
+from hpsearch.space.definitions import BUILT_IN
+from hpsearch.space.parameters import Parameter
+from hpsearch.space.problems import Place, Problems, did_you_mean, listing, show
+from hpsearch.space.references import ABSENT, ReferenceSyntaxError, Unresolvable, cases_of, is_switch, names_in, reference_in, resolve
+from hpsearch.space.scopes import Guard, Scope, Vocabulary, World, holds, is_continuous
+from hpsearch.space.values import Pairs, Plain, Scalar, contains_broken, equal, is_scalar, json_form
+
+EXHAUSTIVE = 400  # combinations that are all tried; of more, each value with a few of the others'
+TRIED_WITH_EACH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a resolved value.
+
+    Attributes:
+        message: a sentence without its full stop.
+        place: the argument at fault, below the checked value.
+        structural: wrong whatever the other values are; otherwise a value is only at fault where it always fails.
+        missing: the required argument that is not there.
+    """
+
+    message: str
+    place: Place = ()
+    structural: bool = True
+    missing: str | None = None
+
+
+Check = Callable[[Plain], Iterable[Fault]]
+
+
+class Checker:
+    """What all sections need to check values: the names, the catalogue and where to put mistakes."""
+
+    def __init__(
+        self, vocabulary: Vocabulary, catalogue: Catalogue, problems: Problems, broken: frozenset[str], counters: frozenset[str]
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.catalogue = catalogue
+        self.problems = problems
+        self._broken = broken
+        self._counters = counters  # of all repeats of the file
+
+    def check(self, tree: Plain, scope: Scope, place: Place, check: Check) -> bool:
+        """Check `tree` wherever it can be reached; `check` gets resolved values, ABSENT included.
+
+        Returns:
+            Whether no mistake was found, a mistake in what `tree` rests on included.
+        """
+        if contains_broken(tree) or not self.names_are_known(tree, scope, place) or not self._switches_are_sound(tree, scope, place):
+            return False
+        return _Trial(self, tree, scope, place, check).run()
+
+    # Names ---------------------------------------------------------------------------------------------------------
+
+    def names_are_known(self, tree: Plain, scope: Scope, place: Place) -> bool:
+        """Whether every name in `tree` can be used at `scope`; those that cannot are recorded."""
+        sound = True
+        for at, text in _texts_with_places(tree, place):
+            try:
+                reference = reference_in(text)
+            except ReferenceSyntaxError as error:
+                self.problems.add(at, str(error))
+                sound = False
+                continue
+            names = [] if reference is None else [reference] if isinstance(reference, str) else sorted(reference.names)
+            for name in names:
+                sound &= self._name_is_known(name, scope, at)
+        return sound
+
+    def _name_is_known(self, name: str, scope: Scope, place: Place) -> bool:
+        known = self.vocabulary.known_at(scope)
+        if name in known:
+            return True
+        if name in self._broken or re.sub(r"_\d+$", "", name) in self._broken:
+            return False
+        if (family := self.vocabulary.families.get(name)) is not None:
+            number = f"${family.number}" if isinstance(family.number, str) else family.number
+            message = (
+                f"`${name}` is a family; it stands only inside a `repeat: {number}`, where it is the current member; "
+                f"`${family.members[0]}` names one anywhere."
+            )
+        elif name in self._counters:
+            message = f"`{name}` is the counter of a repeat that does not enclose this place."
+        elif name == "model_parameters":
+            message = "`model_parameters` is known once a model is built, so it stands in `constraints` alone."
+        elif name in BUILT_IN:
+            message = f"`${name}` comes from the data, but there is no `dataset`."
+        else:
+            message = f"There is no parameter or constant `{name}`{did_you_mean(name, known)}"
+        self.problems.add(place, message)
+        return False
+
+    # Switches ------------------------------------------------------------------------------------------------------
+
+    def _switches_are_sound(self, tree: Plain, scope: Scope, place: Place) -> bool:
+        if is_switch(tree):
+            cases = self.switch(tree, scope, place)
+            return cases is not None and all([self._switches_are_sound(value, inner, at) for value, inner, at in cases])
+        if isinstance(tree, dict):
+            return all([self._switches_are_sound(value, scope, (*place, key)) for key, value in tree.items()])
+        if isinstance(tree, Pairs):
+            return all([self._switches_are_sound(value, scope, (*place, n, 1)) for n, (_, value) in enumerate(tree)])
+        if isinstance(tree, list):
+            return all([self._switches_are_sound(value, scope, (*place, n)) for n, value in enumerate(tree)])
+        return True
+
+    def switch(self, tree: Mapping[str, Plain], scope: Scope, place: Place) -> list[tuple[Plain, Scope, Place]] | None:
+        """The cases of a switch, its default included, each with its own scope and place; None after a mistake."""
+        before = len(self.problems)
+        for key in tree:
+            if key not in ("switch", "cases", "default"):
+                self.problems.add((*place, key), f"A switch has no key `{key}`{did_you_mean(key, ['switch', 'cases', 'default'])}")
+        cases = tree.get("cases")
+        if not (isinstance(cases, dict | Pairs) or _is_list_of_pairs(cases)) or not cases:
+            self.problems.add(place, "A switch needs `cases`: a mapping of values to what they lead to.")
+        if len(self.problems) > before or contains_broken(tree["switch"]):
+            return None
+        subject, at = tree["switch"], (*place, "switch")
+        try:
+            is_reference = reference_in(subject) is not None
+        except ReferenceSyntaxError as error:
+            self.problems.add(at, str(error))
+            return None
+        if not is_reference:
+            self.problems.add(at, f"`switch` is {show(subject)}, but a reference such as `$name` was expected.")
+            return None
+        if not self.names_are_known(subject, scope, at) or not self._covers(tree, scope, place):
+            return None
+        keys = tuple(key for key, _, _ in cases_of(tree))
+        below = [
+            (value, scope.within(Guard(subject, (key,))), (*place, *inside)) for key, value, inside in cases_of(tree)
+        ]
+        if "default" in tree:
+            below.append((tree["default"], scope.within(Guard(subject, keys, inside=False)), (*place, "default")))
+        return below
+
+    def _covers(self, tree: Mapping[str, Plain], scope: Scope, place: Place) -> bool:
+        """Whether every value that the subject can meet has its case, and every case a value."""
+        subject, at = tree["switch"], (*place, "switch")
+        met: list[Scalar] = []
+        seen: set[tuple[type, Plain]] = set()
+        for world in self.vocabulary.worlds(scope, names_in(subject)):
+            try:
+                value = resolve(subject, world)
+            except Unresolvable as error:
+                self.problems.add(at, f"{error}{self._when(names_in(subject), world)}.")
+                return False
+            if value is ABSENT:
+                self.problems.add(
+                    at, f"A `switch` needs a value, but {show(subject)} may be inactive: {self.inactivity(names_in(subject), world)}."
+                )
+                return False
+            if not is_scalar(value):
+                self.problems.add(at, f"`switch` is over {show(subject)}, which is a list; a single value was expected.")
+                return False
+            if (type(value), value) not in seen:
+                seen.add((type(value), value))
+                met.append(value)
+        if not met:
+            return True  # nothing leads here, which is told where it is decided
+        sound = True
+        for key, _, below in cases_of(tree):
+            if not is_scalar(key) or not any(equal(key, value) for value in met):
+                seen_values = listing(show(value) for value in met[:8])
+                self.problems.add(
+                    (*place, *below), f"The case {show(key)} is never met: {show(subject)} can be {seen_values} here."
+                )
+                sound = False
+        if "default" in tree:
+            return sound
+        keys = [key for key, _, _ in cases_of(tree)]
+        open_values = [value for value in met if not any(equal(key, value) for key in keys)]
+        if open_values and sound:
+            self.problems.add(
+                at,
+                f"{show(subject)} can be {listing(show(value) for value in open_values[:8])}, which has no case; "
+                f"add it, or a `default`.",
+            )
+            return False
+        continuous = [n for n in names_in(subject) if (p := self._parameter(n)) is not None and is_continuous(p)]
+        if continuous and sound:
+            self.problems.add(at, f"`{continuous[0]}` takes every number in its range, so this switch needs a `default`.")
+            return False
+        return sound
+
+    # Sentences -----------------------------------------------------------------------------------------------------
+
+    def _parameter(self, name: str) -> Parameter | None:
+        family = self.vocabulary.families.get(name)
+        return family.pattern if family is not None else self.vocabulary.parameters.get(name)
+
+    def inactivity(self, names: Iterable[str], world: World) -> str:
+        """Why the first inactive one of `names` is so in `world`: ``momentum is inactive when optimizer is adam``."""
+        for name in sorted(names):
+            if world.get(name) is ABSENT:
+                parameter = self._parameter(name)
+                while parameter is not None:
+                    condition = next((c for c in parameter.when if not holds(c, world)), None)
+                    if condition is None:
+                        break
+                    if world.get(condition.parent, ABSENT) is not ABSENT:
+                        return f"`{name}` is inactive when `{condition.parent}` is {show(world[condition.parent])}"
+                    parameter = self._parameter(condition.parent)
+                return f"`{name}` is inactive"
+        return "it is inactive"
+
+    def _when(self, names: Iterable[str], world: World) -> str:
+        known = [f"`{name}` is {show(world[name])}" for name in sorted(names) if self._varies(name) and world[name] is not ABSENT]
+        return f" when {' and '.join(known)}" if known else ""
+
+    def _varies(self, name: str) -> bool:
+        return name not in self.vocabulary.constants and name not in self.vocabulary.built_in
+
+    def values_reaching(self, tree: Plain, scope: Scope) -> list[Plain]:
+        """The different values that `tree` can have at `scope`, absences left out."""
+        found: dict[str, Plain] = {}
+        for world in islice(self.vocabulary.worlds(scope, names_in(tree)), 10_000):
+            try:
+                value = resolve(tree, world)
+            except Unresolvable:
+                continue
+            if value is not ABSENT:
+                found.setdefault(_identity(value), value)
+        return list(found.values())
+
+
+class _Trial:
+    """One checked value, and what was found about it in the worlds tried so far."""
+
+    def __init__(self, checker: Checker, tree: Plain, scope: Scope, place: Place, check: Check) -> None:
+        self._checker = checker
+        self._tree = tree
+        self._scope = scope
+        self._place = place
+        self._check = check
+        self._names = sorted(names_in(tree))
+        self._known: dict[str, list[Fault]] = {}
+        self._passed: list[World] = []
+        self._failed: list[tuple[World, Fault]] = []
+        self._sound = True
+
+    def run(self) -> bool:
+        for world in self._worlds():
+            self._try(world)
+        if self._failed:
+            self._blame()
+        return self._sound
+
+    def _worlds(self) -> Iterator[World]:
+        vocabulary = self._checker.vocabulary
+        first = list(islice(vocabulary.worlds(self._scope, self._names), EXHAUSTIVE + 1))
+        if len(first) <= EXHAUSTIVE:
+            yield from first
+            return
+        for name in self._names:
+            for value in self._values(name):
+                fixed = {name: value}
+                yield from chain(
+                    islice(vocabulary.worlds(self._scope, self._names, fixed), TRIED_WITH_EACH),
+                    islice(vocabulary.worlds(self._scope, self._names, fixed, backwards=True), TRIED_WITH_EACH),
+                )
+
+    def _values(self, name: str) -> Sequence[Scalar]:
+        vocabulary = self._checker.vocabulary
+        parameter = self._checker._parameter(name)
+        if parameter is not None:
+            return vocabulary.values_of(parameter)
+        if not self._checker._varies(name):
+            return ()
+        return [value for value in self._checker.values_reaching(f"${name}", self._scope) if is_scalar(value)]
+
+    def _try(self, world: World) -> None:
+        try:
+            value = resolve(self._tree, world)
+        except Unresolvable as error:
+            if error.structural:
+                why = f": {self._checker.inactivity(error.inactive, world)}" if error.inactive else ""
+                self._report(error.place, f"{error}{why}.")
+            else:
+                self._failed.append((world, Fault(str(error), error.place, structural=False)))
+            return
+        key = _identity(value)
+        if key not in self._known:
+            self._known[key] = list(self._check(value))
+        faults = self._known[key]
+        for fault in faults:
+            if fault.structural:
+                self._report(fault.place, self._sentence(fault, world))
+        loose = [fault for fault in faults if not fault.structural]
+        if loose:
+            self._failed.append((world, loose[0]))
+        elif not faults:
+            self._passed.append(world)
+
+    def _sentence(self, fault: Fault, world: World) -> str:
+        if fault.missing is not None:
+            absent = [name for name in self._names if world[name] is ABSENT]
+            if absent:
+                return f"{fault.message}, but what stands there may be inactive: {self._checker.inactivity(absent, world)}."
+        return f"{fault.message}." if not fault.message.endswith((".", "?")) else fault.message
+
+    def _report(self, place: Place, message: str) -> None:
+        self._sound = False
+        self._checker.problems.add((*self._place, *place), message)
+
+    def _blame(self) -> None:
+        """Report each value with which every combination fails, and what fails with all of them only once."""
+        self._told: set[str] = set()
+        varying = [name for name in self._names if self._checker._varies(name)]
+        for name in varying:
+            passing = [world[name] for world in self._passed]
+            numbers_told = 0
+            for world, fault in self._failed:
+                value = world[name]
+                if value is ABSENT or any(_same(value, other) for other in passing):
+                    continue
+                if isinstance(value, str | bool) or value is None or numbers_told == 0:
+                    numbers_told += not isinstance(value, str)
+                    self._tell(fault, name, value, bool(passing) or len(varying) == 1)
+        if not self._told and not self._passed:
+            self._tell(self._failed[0][1], None, None, False)
+
+    def _tell(self, fault: Fault, name: str | None, value: Plain, certain: bool) -> None:
+        if fault.message in self._told:
+            return
+        self._told.add(fault.message)
+        message = fault.message.rstrip(".")
+        if name is not None and certain and message.endswith("?") is False:
+            message += f" (with `{name}` {show(value)})"
+        at = fault.place or _place_of_argument(self._tree, message, name)
+        self._report(at, message if message.endswith("?") else f"{message}.")
+
+
+def _same(left: Plain, right: Plain) -> bool:
+    return left is not ABSENT and right is not ABSENT and equal(left, right)
+
+
+def _identity(value: Plain) -> str:
+    return "absent" if value is ABSENT else json.dumps(json_form(value), sort_keys=True, default=str)
+
+
+def _is_list_of_pairs(tree: Plain) -> bool:
+    return isinstance(tree, list) and all(isinstance(item, list) and len(item) == 2 and is_scalar(item[0]) for item in tree)
+
+
+def _texts_with_places(tree: Plain, place: Place) -> Iterator[tuple[Place, str]]:
+    if isinstance(tree, str):
+        yield place, tree
+    elif isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from _texts_with_places(value, (*place, key))
+    elif isinstance(tree, Pairs):
+        for number, (_, value) in enumerate(tree):
+            yield from _texts_with_places(value, (*place, number, 1))
+    elif isinstance(tree, list):
+        for number, value in enumerate(tree):
+            yield from _texts_with_places(value, (*place, number))
+
+
+def _place_of_argument(tree: Plain, message: str, name: str | None) -> Place:
+    """Where in `tree` the argument stands that a sentence of Keras's speaks of, or that holds `name`."""
+    best: Place = ()
+    for place, text in _leaves(tree, ()):
+        keys = [key for key in place if isinstance(key, str)]
+        if name is not None and isinstance(text, str) and name in names_in(text):
+            return place
+        if keys and not best and re.search(rf"\b{re.escape(keys[-1])}\b", message):
+            best = place
+    return best
+
+
+def _leaves(tree: Plain, place: Place) -> Iterator[tuple[Place, Plain]]:
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from _leaves(value, (*place, key))
+    elif isinstance(tree, list):
+        for number, value in enumerate(tree):
+            yield from _leaves(value, (*place, number))
+    else:
+        yield place, tree

@@ -1,0 +1,57 @@
+"""Where results live: one SQLite file, and a folder of files beside it. The only room that knows SQL.
+
+>>> from hpsearch.storage import open_store
+>>> with open_store("studies.db") as store:  # doctest: +SKIP
+...     study = store.study("digits")
+...     best = store.best_trials(study.id, limit=3)
+"""
+
+from hpsearch.storage.artifacts import (
+    adopt_artifact,
+    artifacts_dir,
+    artifacts_root,
+    read_artifact,
+    verify_artifact,
+    write_artifact,
+)
+from hpsearch.storage.checking import check
+from hpsearch.storage.frames import epochs_frame, trials_frame
+from hpsearch.storage.leases import Lease
+from hpsearch.storage.records import (
+    Artifact,
+    EpochRecord,
+    EvaluationRecord,
+    NewStudy,
+    Note,
+    PendingAction,
+    StudyEvent,
+    StudySummary,
+)
+from hpsearch.storage.store import Store, open_store, upgrade_database
+from hpsearch.storage.writer import Write, Writer
+
+__all__ = [
+    "Artifact",
+    "EpochRecord",
+    "EvaluationRecord",
+    "Lease",
+    "NewStudy",
+    "Note",
+    "PendingAction",
+    "Store",
+    "StudyEvent",
+    "StudySummary",
+    "Write",
+    "Writer",
+    "adopt_artifact",
+    "artifacts_dir",
+    "artifacts_root",
+    "check",
+    "epochs_frame",
+    "open_store",
+    "read_artifact",
+    "trials_frame",
+    "upgrade_database",
+    "verify_artifact",
+    "write_artifact",
+]

@@ -1,0 +1,169 @@
+"""Reads of studies, their log and what people asked of them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, select
+
+from hpsearch.errors import StudyNotFound
+from hpsearch.storage.models import ActionRow, EventRow, NoteRow, StudyRow, TrialRow
+from hpsearch.storage.records import Note, PendingAction, StudyEvent, StudySummary
+from hpsearch.study import Direction, Objective, Study, TrialState
+
+_SHOWN_NAMES = 10
+
+
+class StudyReads:
+    """Each call reads in a short transaction of its own: an open one would let the write-ahead log grow."""
+
+    def __init__(self, path: Path, reader: Engine) -> None:
+        self.path = path
+        self._reader = reader
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with self._reader.connect() as connection:
+            yield connection
+
+    def study(self, name: str) -> Study:
+        """The study of that name. StudyNotFound names the ones that exist, the nearest first."""
+        with self._read() as connection:
+            row = connection.execute(select(StudyRow.__table__).where(StudyRow.name == name)).one_or_none()
+            if row is None:
+                raise self._not_found(name, connection.execute(select(StudyRow.name)).scalars())
+        return _study(row)
+
+    def has_study(self, name: str) -> bool:
+        """Whether a study of that name exists."""
+        with self._read() as connection:
+            return connection.execute(select(StudyRow.id).where(StudyRow.name == name)).first() is not None
+
+    def decisive(self, study_id: int) -> Mapping[str, Any]:
+        """The part of the resolved file that decides trials, as it was when the study was created."""
+        with self._read() as connection:
+            found: Mapping[str, Any] = connection.execute(
+                select(StudyRow.decisive).where(StudyRow.id == study_id)
+            ).scalar_one()
+        return found
+
+    def studies(self) -> list[StudySummary]:
+        """One summary a study, the oldest first."""
+        with self._read() as connection:
+            rows = connection.execute(select(StudyRow.__table__).order_by(StudyRow.id)).all()
+            counts = connection.execute(
+                select(TrialRow.study_id, TrialRow.state, func.count()).group_by(TrialRow.study_id, TrialRow.state)
+            ).all()
+            return [_summary(connection, row, {s: n for study, s, n in counts if study == row.id}) for row in rows]
+
+    def summary(self, name: str) -> StudySummary:
+        """The summary of one study."""
+        study = self.study(name)
+        return next(summary for summary in self.studies() if summary.id == study.id)
+
+    def events(self, study_id: int) -> list[StudyEvent]:
+        """The study's log, oldest first."""
+        columns = (EventRow.kind, EventRow.text, EventRow.data, EventRow.happened_at)
+        with self._read() as connection:
+            rows = connection.execute(select(*columns).where(EventRow.study_id == study_id).order_by(EventRow.id))
+            return [StudyEvent(*row) for row in rows]
+
+    def notes(self, study_id: int) -> list[Note]:
+        """People's remarks on a study and its trials, oldest first."""
+        with self._read() as connection:
+            rows = connection.execute(
+                select(NoteRow.text, TrialRow.number, NoteRow.written_at)
+                .outerjoin(TrialRow, TrialRow.id == NoteRow.trial_id)
+                .where(NoteRow.study_id == study_id)
+                .order_by(NoteRow.id)
+            )
+            return [Note(*row) for row in rows]
+
+    def pending_actions(self, study_id: int) -> list[PendingAction]:
+        """What people have asked and nobody has done, oldest first."""
+        with self._read() as connection:
+            rows = connection.execute(
+                select(ActionRow.id, ActionRow.kind, ActionRow.requested_at)
+                .where(ActionRow.study_id == study_id, ActionRow.done_at.is_(None))
+                .order_by(ActionRow.id)
+            )
+            return [PendingAction(id, kind.value, requested_at) for id, kind, requested_at in rows]
+
+    def _not_found(self, name: str, existing: Iterable[str]) -> StudyNotFound:
+        return StudyNotFound(f"There is no study {name!r} in {self.path}: {_named(name, list(existing))}")
+
+
+def _named(name: str, existing: list[str]) -> str:
+    if not existing:
+        return "it holds no study yet."
+    nearest = difflib.get_close_matches(name, existing, n=_SHOWN_NAMES, cutoff=0.5)
+    ordered = nearest + sorted(other for other in existing if other not in nearest)
+    more = len(ordered) - _SHOWN_NAMES
+    shown = ", ".join(ordered[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return f"it holds {shown}."
+
+
+def _study(row: Row[Any]) -> Study:
+    return Study(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        state=row.state,
+        seed=row.seed,
+        objective=Objective(row.metric, row.direction),
+        yaml=row.yaml,
+        resolved=row.resolved,
+        hash=row.hash,
+        backend=row.backend,
+        order=row.order,
+        lag=row.lag,
+        threads=row.threads,
+        deterministic=row.deterministic,
+        onednn=row.onednn,
+        versions=row.versions,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        coordinator_seconds=row.coordinator_seconds,
+        error=row.error,
+    )
+
+
+def _summary(connection: Connection, row: Row[Any], counts: Mapping[TrialState, int]) -> StudySummary:
+    best = connection.execute(
+        select(TrialRow.value, TrialRow.number)
+        .where(TrialRow.study_id == row.id, TrialRow.state == TrialState.COMPLETE)
+        .order_by(TrialRow.value.desc() if row.direction is Direction.MAXIMIZE else TrialRow.value, TrialRow.number)
+        .limit(1)
+    ).one_or_none()
+    search = row.resolved.get("search")
+    planned = search.get("max_trials") if isinstance(search, dict) else None
+    return StudySummary(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        state=row.state,
+        metric=row.metric,
+        direction=row.direction,
+        backend=row.backend,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        coordinator_seconds=row.coordinator_seconds,
+        counts=counts,
+        epochs=_own_epochs(connection, row.id),
+        planned=planned,
+        best_value=None if best is None else best.value,
+        best_trial=None if best is None else best.number,
+        coordinator=None if row.lease_token is None else f"{row.lease_host}:{row.lease_pid}",
+    )
+
+
+def _own_epochs(connection: Connection, study_id: int) -> int:
+    parents = TrialRow.__table__.alias("parents")
+    own = TrialRow.epochs_done - func.coalesce(parents.c.epochs_done, 0)
+    joined = (parents.c.study_id == TrialRow.study_id) & (parents.c.number == TrialRow.parent)
+    statement = select(func.coalesce(func.sum(func.max(own, 0)), 0)).outerjoin(parents, joined)
+    return int(connection.execute(statement.where(TrialRow.study_id == study_id)).scalar_one())

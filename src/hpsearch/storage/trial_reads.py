@@ -1,0 +1,258 @@
+"""Reads of trials, their attempts and curves: ten thousand trials in about a second."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, String, func, literal, select, type_coerce
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.types import NullType
+
+from hpsearch.errors import ConfigError, TrialNotFound
+from hpsearch.storage.columns import join_number, join_parameter
+from hpsearch.storage.models import AttemptRow, EpochRow, EpochValueRow, StudyRow, TrialParameterRow, TrialRow
+from hpsearch.storage.records import EpochRecord
+from hpsearch.storage.study_reads import StudyReads
+from hpsearch.study import Attempt, Direction, Parameters, ParameterValue, Trial, TrialState
+
+Rows = Select[*tuple[Any, ...]]
+
+_TRIAL_COLUMNS = [column for column in TrialRow.__table__.columns if column.name != "study_id"]
+_SORTABLE = tuple(column.name for column in _TRIAL_COLUMNS if column.name not in ("id", "backend_state"))
+_FEW = 500  # so many trials are named one by one in a query for their parameters
+# untyped: SQLite gives each value back as it was written, only a boolean as 0 or 1
+_PARAMETER_VALUE: ColumnElement[Any] = func.coalesce(
+    *(
+        type_coerce(column, NullType)
+        for column in (
+            TrialParameterRow.value_text,
+            TrialParameterRow.value_integer,
+            TrialParameterRow.value_float,
+            TrialParameterRow.value_boolean,
+        )
+    ),
+    type_=NullType,
+)
+
+
+class TrialReads(StudyReads):
+    """Trials are named by their number within the study."""
+
+    def trials(
+        self,
+        study_id: int,
+        *,
+        with_values: str | None = None,
+        states: Collection[TrialState] | None = None,
+        limit: int | None = None,
+        sort: str | None = None,
+    ) -> list[Trial]:
+        """The study's trials in number order.
+
+        Args:
+            with_values: metric whose values by own epoch come along as `Trial.values`.
+            states: only trials in one of these.
+            limit: at most so many, the first ones in the order of `sort`.
+            sort: a column or a parameter; ``-column`` for the largest first. What has none comes last.
+                ConfigError names the columns that there are.
+        """
+        with self._read() as connection:
+            statement = select(*_TRIAL_COLUMNS).where(TrialRow.study_id == study_id)
+            if states is not None:
+                statement = statement.where(TrialRow.state.in_(states))
+            statement = _sorted(connection, statement, study_id, sort).limit(limit)
+            return _trials(connection, study_id, connection.execute(statement).all(), with_values)
+
+    def trial(self, study_id: int, number: int, *, with_values: str | None = None) -> Trial:
+        """One trial. TrialNotFound says which numbers there are."""
+        with self._read() as connection:
+            statement = select(*_TRIAL_COLUMNS).where(TrialRow.study_id == study_id, TrialRow.number == number)
+            rows = connection.execute(statement).all()
+            if not rows:
+                last = connection.execute(
+                    select(func.max(TrialRow.number)).where(TrialRow.study_id == study_id)
+                ).scalar()
+                held = "has no trials yet" if last is None else f"has trials 0 to {last}"
+                raise TrialNotFound(f"There is no trial {number}: the study {held}.")
+            return _trials(connection, study_id, rows, with_values)[0]
+
+    def best_trials(self, study_id: int, limit: int | None = 1) -> list[Trial]:
+        """The complete trials with the best values, best first, ties to the lower number."""
+        with self._read() as connection:
+            direction = connection.execute(select(StudyRow.direction).where(StudyRow.id == study_id)).scalar_one()
+            value = TrialRow.value.desc() if direction is Direction.MAXIMIZE else TrialRow.value
+            statement = (
+                select(*_TRIAL_COLUMNS)
+                .where(TrialRow.study_id == study_id, TrialRow.state == TrialState.COMPLETE)
+                .order_by(value, TrialRow.number)
+                .limit(limit)
+            )
+            return _trials(connection, study_id, connection.execute(statement).all(), None)
+
+    def epochs(self, study_id: int, number: int) -> list[EpochRecord]:
+        """A trial's whole curve from epoch 1, the epochs of those that it continues first."""
+        with self._read() as connection:
+            lineage = _lineage(connection, study_id, number)
+            values: dict[tuple[int, int], dict[str, float]] = {}
+            for trial_id, epoch, metric, value, kind in connection.execute(
+                select(
+                    EpochValueRow.trial_id,
+                    EpochValueRow.epoch,
+                    EpochValueRow.metric,
+                    EpochValueRow.value,
+                    EpochValueRow.kind,
+                )
+                .where(EpochValueRow.trial_id.in_(lineage))
+                .order_by(EpochValueRow.id)
+            ):
+                values.setdefault((trial_id, epoch), {})[metric] = join_number(value, kind)
+            rows = connection.execute(
+                select(EpochRow)
+                .with_only_columns(EpochRow.trial_id, EpochRow.epoch, EpochRow.attempt, EpochRow.seconds)
+                .where(EpochRow.trial_id.in_(lineage))
+                .order_by(EpochRow.epoch)
+            ).all()
+        return [
+            EpochRecord(row.epoch, lineage[row.trial_id], row.attempt, row.seconds, values[row.trial_id, row.epoch])
+            for row in rows
+        ]
+
+    def attempts(self, study_id: int, number: int | None = None) -> list[Attempt]:
+        """The attempts at one trial, or at all of the study's, in the order of trials and attempts."""
+        columns = [column for column in AttemptRow.__table__.columns if column.name not in ("id", "trial_id")]
+        statement = (
+            select(TrialRow.number.label("trial"), *columns)
+            .join(AttemptRow, AttemptRow.trial_id == TrialRow.id)
+            .where(TrialRow.study_id == study_id)
+            .order_by(TrialRow.number, AttemptRow.attempt)
+        )
+        if number is not None:
+            statement = statement.where(TrialRow.number == number)
+        with self._read() as connection:
+            return [Attempt(**row) for row in connection.execute(statement).mappings()]
+
+    def epoch_seconds(self, study_id: int) -> list[tuple[int, int, float]]:
+        """(trial, epoch, seconds) of every epoch that a trial trained itself."""
+        statement = (
+            select(TrialRow.number, EpochRow.epoch, EpochRow.seconds)
+            .join(EpochRow, EpochRow.trial_id == TrialRow.id)
+            .where(TrialRow.study_id == study_id)
+            .order_by(TrialRow.number, EpochRow.epoch)
+        )
+        with self._read() as connection:
+            return [(trial, epoch, seconds) for trial, epoch, seconds in connection.execute(statement).all()]
+
+    def epoch_values(self, study_id: int) -> list[tuple[int, int, str, float]]:
+        """(trial, epoch, metric, value) of every epoch that a trial trained itself, as measured."""
+        row = EpochValueRow
+        statement = (
+            select(TrialRow.number, row.epoch, row.metric, row.value, type_coerce(row.kind, String))
+            .join(row, row.trial_id == TrialRow.id)
+            .where(TrialRow.study_id == study_id)
+            .order_by(row.id)
+        )
+        with self._read() as connection:
+            return [
+                (trial, epoch, metric, join_number(value, kind))
+                for trial, epoch, metric, value, kind in connection.execute(statement).all()
+            ]
+
+    def seconds_per_epoch(self, study_id: int) -> float | None:
+        """How long an epoch took on average, over all trials; None before the first."""
+        with self._read() as connection:
+            seconds: float | None = connection.execute(
+                select(func.avg(EpochRow.seconds))
+                .join(TrialRow, TrialRow.id == EpochRow.trial_id)
+                .where(TrialRow.study_id == study_id)
+            ).scalar()
+        return seconds
+
+
+def _trials(connection: Connection, study_id: int, rows: Any, metric: str | None) -> list[Trial]:
+    ids = [row[0] for row in rows]
+    parameters = _parameters(connection, study_id, ids)
+    values = {} if metric is None else _values(connection, study_id, ids, metric)
+    return [_trial(row, parameters.get(row[0], {}), values.get(row[0], {})) for row in rows]
+
+
+def _trial(row: Row[Any], parameters: Parameters, values: Mapping[int, float]) -> Trial:
+    fields = dict(row._mapping)
+    del fields["id"]
+    return Trial(**fields, parameters=parameters, values=values)
+
+
+def _parameters(connection: Connection, study_id: int, ids: list[int]) -> dict[int, dict[str, ParameterValue]]:
+    """Parameters by trial id, in the order in which they were written: the order of the file."""
+    row = TrialParameterRow
+    statement = select(row.trial_id, row.name, type_coerce(row.kind, String), _PARAMETER_VALUE).order_by(row.id)
+    found: dict[int, dict[str, ParameterValue]] = {}
+    for trial_id, name, kind, value in connection.execute(_of(statement, row.trial_id, study_id, ids)).all():
+        found.setdefault(trial_id, {})[name] = join_parameter(kind, value)
+    return found
+
+
+def _values(connection: Connection, study_id: int, ids: list[int], metric: str) -> dict[int, dict[int, float]]:
+    row = EpochValueRow
+    kind = type_coerce(row.kind, String)  # hundreds of thousands of rows: no enumeration is looked up for each
+    statement = select(row.trial_id, row.epoch, row.value, kind).where(row.metric == metric)
+    statement = statement.order_by(row.trial_id, row.epoch)  # the order of the index: nothing is sorted
+    found: dict[int, dict[int, float]] = {}
+    for trial_id, epoch, value, name in connection.execute(_of(statement, row.trial_id, study_id, ids)).all():
+        found.setdefault(trial_id, {})[epoch] = join_number(value, name)
+    return found
+
+
+def _of(statement: Rows, trial_id: InstrumentedAttribute[int], study_id: int, ids: list[int]) -> Rows:
+    """`statement` for the trials of `ids`, named one by one where they are few, else for the whole study."""
+    if len(ids) <= _FEW:
+        return statement.where(trial_id.in_(ids))
+    return statement.where(trial_id.in_(select(TrialRow.id).where(TrialRow.study_id == study_id)))
+
+
+def _sorted(connection: Connection, statement: Rows, study_id: int, sort: str | None) -> Rows:
+    if sort is None or sort == "number":
+        return statement.order_by(TrialRow.number)
+    name = sort.removeprefix("-")
+    column: ColumnElement[Any]
+    if name in _SORTABLE:
+        column = TrialRow.__table__.c[name]
+    else:
+        _require_parameter(connection, study_id, name)
+        column = (
+            select(_PARAMETER_VALUE)
+            .where(TrialParameterRow.trial_id == TrialRow.id, TrialParameterRow.name == literal(name))
+            .scalar_subquery()
+        )
+    ordered = column.desc() if sort.startswith("-") else column.asc()
+    return statement.order_by(column.is_(None), ordered, TrialRow.number)
+
+
+def _require_parameter(connection: Connection, study_id: int, name: str) -> None:
+    names = connection.execute(
+        select(TrialParameterRow.name)
+        .distinct()
+        .join(TrialRow, TrialRow.id == TrialParameterRow.trial_id)
+        .where(TrialRow.study_id == study_id)
+    ).scalars()
+    known = [*_SORTABLE, *sorted(names)]
+    if name not in known:
+        nearest = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"the columns are {', '.join(known)}."
+        raise ConfigError(f"Trials have no column {name!r} to sort by: {hint}")
+
+
+def _lineage(connection: Connection, study_id: int, number: int) -> dict[int, int]:
+    """Numbers by id: the trial and all that it continues."""
+    found: dict[int, int] = {}
+    wanted: int | None = number
+    while wanted is not None:
+        row = connection.execute(
+            select(TrialRow.id, TrialRow.parent).where(TrialRow.study_id == study_id, TrialRow.number == wanted)
+        ).one_or_none()
+        if row is None:
+            raise TrialNotFound(f"There is no trial {wanted} in this study.")
+        found[row.id] = wanted
+        wanted = row.parent
+    return found

@@ -1,0 +1,32 @@
+"""What is asked and what happened, as plain frozen dataclasses."""
+
+from hpsearch.study.objective import Direction, Objective
+from hpsearch.study.seeds import derive_seed
+from hpsearch.study.study import Order, Study, StudyState
+from hpsearch.study.trial import (
+    LEGAL_MOVES,
+    Attempt,
+    AttemptOutcome,
+    ErrorKind,
+    Parameters,
+    ParameterValue,
+    Trial,
+    TrialState,
+)
+
+__all__ = [
+    "LEGAL_MOVES",
+    "Attempt",
+    "AttemptOutcome",
+    "Direction",
+    "ErrorKind",
+    "Objective",
+    "Order",
+    "ParameterValue",
+    "Parameters",
+    "Study",
+    "StudyState",
+    "Trial",
+    "TrialState",
+    "derive_seed",
+]

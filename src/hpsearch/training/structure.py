@@ -1,0 +1,63 @@
+"""What of a training is compiled in, and what is a number that may change: the key under which an epoch is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hpsearch.space.values import Plain
+
+VARIABLE_RATES = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
+ANY_NUMBER = "*"
+
+
+def structure_key(layers: Sequence[Plain], optimizer: Mapping[str, Plain], **rest: object) -> str:
+    """A text that is equal for two trainings exactly when one compiled epoch serves both.
+
+    Dropout rates, strengths of regularizers, learning rate, weight decay and SGD's momentum are left out.
+
+    Args:
+        layers: as in `Configuration.layers`.
+        optimizer: ``{"name": ..., ...}``.
+        rest: whatever else is compiled in, as JSON.
+    """
+    parts = {"layers": _without_numbers(list(layers)), "optimizer": _optimizer_structure(optimizer), **rest}
+    return json.dumps(parts, sort_keys=True)
+
+
+def names_own_code(*settings: Plain) -> bool:
+    """Whether a ``module:name`` stands anywhere in `settings`."""
+    for part in settings:
+        if isinstance(part, str) and ":" in part:
+            return True
+        if isinstance(part, Mapping) and names_own_code(*part.keys(), *part.values()):
+            return True
+        if isinstance(part, list | tuple) and names_own_code(*part):
+            return True
+    return False
+
+
+def _without_numbers(item: Plain) -> Plain:
+    if isinstance(item, list | tuple):
+        return [_without_numbers(part) for part in item]
+    if not isinstance(item, Mapping):
+        return item
+    return {key: _layer_structure(key, value) for key, value in item.items()}
+
+
+def _layer_structure(key: str, value: Plain) -> Plain:
+    if key in VARIABLE_RATES:
+        return {**value, "rate": ANY_NUMBER} if isinstance(value, Mapping) else {"rate": ANY_NUMBER}
+    if key.endswith("_regularizer") and isinstance(value, Mapping):
+        return dict.fromkeys(value, ANY_NUMBER)
+    return _without_numbers(value)
+
+
+def _optimizer_structure(optimizer: Mapping[str, Plain]) -> Plain:
+    structure = {key: value for key, value in optimizer.items() if key != "learning_rate"}
+    if structure.get("weight_decay") is not None:
+        structure["weight_decay"] = ANY_NUMBER
+    if str(structure.get("name")).lower() == "sgd":
+        structure.pop("momentum", None)
+    return structure

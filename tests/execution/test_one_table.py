@@ -1,0 +1,68 @@
+"""The same file, seed and lag give the same table, whatever finishes first and whatever breaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import PowerCut
+
+SEARCHES = {
+    "random": {"backend": "random", "max_trials": 14},
+    "grid": {"backend": "grid", "max_trials": 14},
+    "hyperband": {"backend": "hyperband", "max_epochs": 9, "factor": 3},
+    "bayesian": {"backend": "bayesian", "max_trials": 8},
+    "tpe": {"backend": "optuna", "sampler": "tpe", "max_trials": 14},
+    "tpe-median": {"backend": "optuna", "pruner": "median", "max_trials": 14, "order": "number"},
+    "tpe-halving": {"backend": "optuna", "pruner": "successive_halving", "max_trials": 14, "order": "number"},
+    "random-hyperband": {
+        "backend": "optuna",
+        "sampler": "random",
+        "pruner": "hyperband",
+        "max_trials": 14,
+        "order": "number",
+    },
+}
+
+
+@pytest.fixture(params=SEARCHES)
+def space(request, laboratory):
+    search = SEARCHES[request.param]
+    training = {"trainer": "simulated"} | ({} if "max_epochs" in search else {"epochs": 5})
+    sections = {"search": search, "training": training}
+    if request.param == "grid":
+        sections["parameters"] = {"units": {"type": "int", "min": 1, "max": 8}, "activation": ["relu", "tanh"]}
+    return laboratory.space(**sections)
+
+
+def test_two_four_and_eight_slots_give_one_table_at_one_lag(laboratory, space):
+    tables = []
+    for slots in (1, 2, 4, 8):
+        name = f"slots-{slots}"
+        laboratory.run(space, name=name, slots=slots, lag=8, durations=slots)
+        tables.append(laboratory.table(name))
+
+    assert tables[0]
+    assert all(table == tables[0] for table in tables)
+
+
+def test_a_study_cut_at_any_point_ends_with_the_table_of_an_undisturbed_one(laboratory, space):
+    laboratory.run(space, name="calm", slots=3, lag=6)
+
+    for cut_after in (1, 2, 5, 9, 14, 23, 31):
+        name = f"cut-{cut_after}"
+        with pytest.raises(PowerCut):
+            laboratory.run(space, name=name, slots=3, lag=6, durations=cut_after, cut_after=cut_after)
+        for again in range(40):
+            try:
+                laboratory.run(space, name=name, slots=2, lag=6, durations=again, cut_after=17)
+                break
+            except PowerCut:
+                continue
+        assert laboratory.table(name) == laboratory.table("calm")
+
+
+def test_lost_workers_change_nothing(laboratory, space):
+    laboratory.run(space, name="calm", slots=2, lag=4)
+    laboratory.run(space, name="stormy", slots=2, lag=4, durations=5, losses=0.2)
+
+    assert laboratory.table("stormy") == laboratory.table("calm")
