@@ -12,14 +12,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpsearch.door import OpenStudy, open_study, run
+    from hpsearch.door import OpenStudy, open_study
+    from hpsearch.starting import run
 
 __version__ = "0.1.0"
 
 __all__ = ["OpenStudy", "__version__", "open_study", "run"]
 
 _DOOR = {
-    "run": "hpsearch.door:run",
+    "run": "hpsearch.starting:run",
     "open_study": "hpsearch.door:open_study",
     "OpenStudy": "hpsearch.door:OpenStudy",
 }

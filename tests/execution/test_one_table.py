@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from .conftest import PowerCut
+from tests.execution.laboratory import PowerCut
 
 SEARCHES = {
     "random": {"backend": "random", "max_trials": 14},

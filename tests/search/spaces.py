@@ -28,7 +28,7 @@ SETTINGS = {
         )
         for sampler in ("tpe", "random")
         for pruner in ("none", "median", "successive_halving", "hyperband")
-        for order in ("number", "finished")
+        for order in (("finished",) if pruner == "none" else ("number", "finished"))
     },
 }
 
@@ -162,7 +162,10 @@ class Run:
         backend_state = json.loads(json.dumps(dict(self.backend.state(number))))
         row = replace(row, values=values, backend_state=backend_state)
         if state is TrialState.RUNNING and until is None:
-            state = self.outcome(number, row.parameters)
+            outcome = self.outcome(number, row.parameters)
+            state = (
+                TrialState.COMPLETE if outcome is TrialState.INVALID else outcome
+            )  # a promotion is as valid as before
         if state is not TrialState.RUNNING:
             own = self.objective.best(values.values())
             parent = None if row.parent is None else self.rows[row.parent].value

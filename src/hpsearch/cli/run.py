@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import tempfile
@@ -26,6 +27,8 @@ from hpsearch.cli.options import database_option
 @click.option("--again", is_flag=True, help="Run it anew, as NAME-2, NAME-3, ...")
 @click.option("--quiet", is_flag=True, help="Print the summary alone.")
 @click.option("--smoke", is_flag=True, help="Two trials of one epoch on few images, in a throw-away database.")
+@click.option("--mapping", is_flag=True, hidden=True, help="Read the space as JSON from stdin.")
+@click.option("--tell-study", metavar="FILE", hidden=True, help="Write the study's name and database there, as JSON.")
 @click.pass_context
 def run(
     context: click.Context,
@@ -39,6 +42,8 @@ def run(
     again: bool,
     quiet: bool,
     smoke: bool,
+    mapping: bool,
+    tell_study: str | None,
 ) -> None:
     """Run the study that SPACE.yaml describes, or go on with it; retrain and test the best.
 
@@ -56,12 +61,14 @@ def run(
         again=again,
         quiet=quiet,
         smoke=smoke,
+        tell_study=tell_study,
     )
+    source = json.load(sys.stdin) if mapping else find_space(space)
     with contextlib.ExitStack() as stack:
         if smoke:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hpsearch-smoke-"))
             request = request.in_database(os.path.join(folder, "smoke.db"))
-        context.exit(run_space(find_space(space), request))
+        context.exit(run_space(source, request))
 
 
 def parse_workers(text: str) -> int | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from hpsearch.report.retraining import what_is_wanted
 from hpsearch.report.summary import summary
 from hpsearch.search.plan import plan
 from hpsearch.space import Space
+from hpsearch.space.values import Plain
 from hpsearch.storage import Store, open_store
 from hpsearch.study import Study, StudyState
 
@@ -36,6 +39,7 @@ class Request:
     again: bool = False
     quiet: bool = False
     smoke: bool = False
+    tell_study: str | None = None  # a file for the study's name and database
 
     def in_database(self, database: str) -> Request:
         """The same, elsewhere."""
@@ -54,17 +58,19 @@ class Request:
         )
 
 
-def run_space(source: Path, request: Request) -> int:
-    """Run a space file; the exit code."""
+def run_space(source: Path | Mapping[str, Plain], request: Request) -> int:
+    """Run a space file (or a mapping, whose paths are relative to the current folder); the exit code."""
     prepare_process(request)
     wish = request.wish()
-    space = open_space(source, request.overrides, wish.data_dir)
+    space = open_space(source, request.overrides, wish.data_dir, Path.cwd() if isinstance(source, Mapping) else None)
     if request.smoke:
         space = space.smoke()
     name = request.study or space.name
     with open_store(request.database, create=True) as store:
         if request.again:
             name = _free_name(store, name)
+        if request.tell_study is not None:
+            Path(request.tell_study).write_text(json.dumps({"study": name, "database": str(store.path.absolute())}))
         if not store.has_study(name):
             slots = slots_for(space, wish)
             threads = slots[0].threads

@@ -219,7 +219,7 @@ class Coordinator:
         return len(self._waiting) < max(free, ahead)
 
     def _propose(self) -> None:
-        """Draw until every free slot has a trial; beyond that, one a turn, so that a slow `ask` keeps nobody waiting."""
+        """Draw until every free slot has a trial; beyond that, one a turn: a slow `ask` keeps nobody waiting."""
         free = len(self._executor.slots) - len(self._seats)
         while self._may_propose():
             self._draw()

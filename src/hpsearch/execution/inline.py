@@ -33,8 +33,9 @@ class InlineExecutor:
 
     def advance(self, slot: Slot, epochs: int = 1, checkpoint: bool = False) -> None:
         """Let the slot's job train `epochs` more."""
-        running = self._jobs[slot.index]
-        running.obey(Advance(running.job.trial, running.job.attempt, epochs, checkpoint))
+        running = self._jobs.get(slot.index)
+        if running is not None:
+            running.obey(Advance(running.job.trial, running.job.attempt, epochs, checkpoint))
 
     def stop(self, slot: Slot, checkpoint: bool) -> None:
         """End the slot's job at its next turn."""

@@ -39,7 +39,7 @@ def create(store: Store, space: Space, name: str, *, slots: int, threads: int, o
             name=name,
             description=space.description,
             seed=space.seed,
-            objective=Objective(space.metric, Direction(space.direction)),
+            objective=Objective(space.objective.metric, Direction(space.objective.direction)),
             yaml=space.yaml,
             resolved=space.resolved,
             decisive=space.decisive,

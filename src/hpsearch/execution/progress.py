@@ -50,10 +50,10 @@ def progress_of(table: Table, running: Mapping[int, int], objective: Objective) 
     for trial in table:
         counts[trial.state] += 1
         epochs += len(trial.values)
-        value = trial.value
-        if trial.state is TrialState.COMPLETE and value is not None:
-            if best is None or objective.better(value, best[1]):
-                best = (trial.number, value)
+        if trial.state is not TrialState.COMPLETE or trial.value is None:
+            continue
+        if best is None or objective.better(trial.value, best[1]):
+            best = (trial.number, trial.value)
     return Progress(
         counts=counts,
         running={slot: (number, table[number].epochs_done, table[number].epochs) for slot, number in running.items()},

@@ -72,7 +72,8 @@ class Records:
         trials = self._store.trials(self._study.id, with_values=self._study.objective.metric)
         checkpoints: dict[int, Saved] = {}
         for artifact in self._store.artifacts(self._study.id, kind=_CHECKPOINT):
-            assert artifact.trial is not None and artifact.epoch is not None
+            assert artifact.trial is not None
+            assert artifact.epoch is not None
             last = checkpoints.get(artifact.trial)
             if last is None or last.epoch < artifact.epoch:
                 checkpoints[artifact.trial] = Saved(

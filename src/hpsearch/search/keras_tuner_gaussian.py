@@ -1,8 +1,8 @@
 """scikit-learn's Gaussian process, with a quick path for the one-point questions of Bayesian optimisation.
 
-One proposal asks for mean and deviation some 15,000 times, a point at a time. scikit-learn checks each question at length
-before 20 microseconds of arithmetic; here the same arithmetic runs in the same order without the checks, so the numbers
-are equal to the last bit.
+One proposal asks for mean and deviation some 15,000 times, a point at a time. scikit-learn checks each question at
+length before a few microseconds of arithmetic; here the same arithmetic runs in the same order without the checks, so
+the numbers are equal to the last bit.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from hpsearch.search.points import Points
 from hpsearch.space.parameters import Parameter
 from hpsearch.study import Objective, Parameters, derive_seed
 
-# Several threads make a process of this size slower, by far on a busy machine, and its last bits depend on their number.
+# Several threads make a process of this size slower, by far on a busy machine, and their number decides its last bits.
 _THREADS = ThreadpoolController()
 
 Values = dict[str, Any]  # of the compiled space, with Hyperband's own entries "tuner/..."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from hpsearch.space.catalogue import Catalogue, Kind
 from hpsearch.space.checking import Fault
@@ -59,20 +59,15 @@ def named_arguments(catalogue: Catalogue, kind: Kind, name: str, value: Plain) -
 
 
 def call_faults(
-    catalogue: Catalogue, kind: Kind, name: str, arguments: Mapping[str, Plain], extra: Sequence[str] = (), label: str | None = None
+    catalogue: Catalogue, kind: Kind, name: str, arguments: Mapping[str, Plain], label: str | None = None
 ) -> Iterator[Fault]:
-    """What is wrong with the arguments of a known name.
-
-    Args:
-        extra: arguments that are taken besides those of the signature.
-        label: what to call it in a sentence; by default its name.
-    """
+    """What is wrong with the arguments of a known name, which a sentence calls `label`, by default its name."""
     what = f"`{label or name}`"
     if CUSTOM.fullmatch(name) and (problem := catalogue.problem(kind, name, arguments)) is not None:
         yield Fault(problem.rstrip("."), structural=False)
         return
     signature = catalogue.signature(kind, name)
-    known = [*signature.arguments, *extra]
+    known = list(signature.arguments)
     meant = set()
     unknown = [key for key in arguments if key not in known]
     for key in unknown:
@@ -97,4 +92,8 @@ def _regularizer_faults(arguments: Mapping[str, Plain]) -> Iterator[Fault]:
             if name not in REGULARIZERS:
                 yield Fault(f"`{key}` has no `{name}`{did_you_mean(name, REGULARIZERS)}", (key, name))
             elif not is_number(strength) or strength < 0:
-                yield Fault(f"`{name}` of `{key}` is {show(strength)}, but a number from 0 was expected", (key, name), structural=False)
+                yield Fault(
+                    f"`{name}` of `{key}` is {show(strength)}, but a number from 0 was expected",
+                    (key, name),
+                    structural=False,
+                )

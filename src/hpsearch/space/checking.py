@@ -12,12 +12,22 @@ from hpsearch.space.catalogue import Catalogue
 from hpsearch.space.definitions import BUILT_IN
 from hpsearch.space.parameters import Parameter
 from hpsearch.space.problems import Place, Problems, did_you_mean, listing, show
-from hpsearch.space.references import ABSENT, ReferenceSyntaxError, Unresolvable, cases_of, is_switch, names_in, reference_in, resolve
+from hpsearch.space.references import (
+    ABSENT,
+    ReferenceSyntaxError,
+    Unresolvable,
+    cases_of,
+    is_switch,
+    names_in,
+    reference_in,
+    resolve,
+)
 from hpsearch.space.scopes import Guard, Scope, Vocabulary, World, holds, is_continuous
 from hpsearch.space.values import Pairs, Plain, Scalar, contains_broken, equal, is_scalar, json_form
 
 EXHAUSTIVE = 400  # combinations that are all tried; of more, each value with a few of the others'
 TRIED_WITH_EACH = 4
+SWITCH_KEYS = ("switch", "cases", "default")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,12 @@ class Checker:
     """What all sections need to check values: the names, the catalogue and where to put mistakes."""
 
     def __init__(
-        self, vocabulary: Vocabulary, catalogue: Catalogue, problems: Problems, broken: frozenset[str], counters: frozenset[str]
+        self,
+        vocabulary: Vocabulary,
+        catalogue: Catalogue,
+        problems: Problems,
+        broken: frozenset[str] = frozenset(),
+        counters: frozenset[str] = frozenset(),
     ) -> None:
         self.vocabulary = vocabulary
         self.catalogue = catalogue
@@ -58,14 +73,18 @@ class Checker:
         Returns:
             Whether no mistake was found, a mistake in what `tree` rests on included.
         """
-        if contains_broken(tree) or not self.names_are_known(tree, scope, place) or not self._switches_are_sound(tree, scope, place):
+        if (
+            contains_broken(tree)
+            or not self.names_are_known(tree, scope, place)
+            or not self._switches_are_sound(tree, scope, place)
+        ):
             return False
         return _Trial(self, tree, scope, place, check).run()
 
     # Names ---------------------------------------------------------------------------------------------------------
 
-    def names_are_known(self, tree: Plain, scope: Scope, place: Place) -> bool:
-        """Whether every name in `tree` can be used at `scope`; those that cannot are recorded."""
+    def names_are_known(self, tree: Plain, scope: Scope, place: Place, also: Sequence[str] = ()) -> bool:
+        """Whether every name in `tree` can be used at `scope`, or is in `also`; those that cannot are recorded."""
         sound = True
         for at, text in _texts_with_places(tree, place):
             try:
@@ -76,11 +95,11 @@ class Checker:
                 continue
             names = [] if reference is None else [reference] if isinstance(reference, str) else sorted(reference.names)
             for name in names:
-                sound &= self._name_is_known(name, scope, at)
+                sound &= self._name_is_known(name, scope, at, also)
         return sound
 
-    def _name_is_known(self, name: str, scope: Scope, place: Place) -> bool:
-        known = self.vocabulary.known_at(scope)
+    def _name_is_known(self, name: str, scope: Scope, place: Place, also: Sequence[str]) -> bool:
+        known = [*self.vocabulary.known_at(scope), *also]
         if name in known:
             return True
         if name in self._broken or re.sub(r"_\d+$", "", name) in self._broken:
@@ -105,23 +124,29 @@ class Checker:
     # Switches ------------------------------------------------------------------------------------------------------
 
     def _switches_are_sound(self, tree: Plain, scope: Scope, place: Place) -> bool:
+        below: list[tuple[Plain, Scope, Place]] = []
         if is_switch(tree):
             cases = self.switch(tree, scope, place)
-            return cases is not None and all([self._switches_are_sound(value, inner, at) for value, inner, at in cases])
-        if isinstance(tree, dict):
-            return all([self._switches_are_sound(value, scope, (*place, key)) for key, value in tree.items()])
-        if isinstance(tree, Pairs):
-            return all([self._switches_are_sound(value, scope, (*place, n, 1)) for n, (_, value) in enumerate(tree)])
-        if isinstance(tree, list):
-            return all([self._switches_are_sound(value, scope, (*place, n)) for n, value in enumerate(tree)])
-        return True
+            if cases is None:
+                return False
+            below = cases
+        elif isinstance(tree, dict):
+            below = [(value, scope, (*place, key)) for key, value in tree.items()]
+        elif isinstance(tree, Pairs):
+            below = [(value, scope, (*place, number, 1)) for number, (_, value) in enumerate(tree)]
+        elif isinstance(tree, list):
+            below = [(value, scope, (*place, number)) for number, value in enumerate(tree)]
+        sound = True
+        for value, inner, at in below:  # all of them, so that all mistakes are told
+            sound &= self._switches_are_sound(value, inner, at)
+        return sound
 
     def switch(self, tree: Mapping[str, Plain], scope: Scope, place: Place) -> list[tuple[Plain, Scope, Place]] | None:
         """The cases of a switch, its default included, each with its own scope and place; None after a mistake."""
         before = len(self.problems)
         for key in tree:
-            if key not in ("switch", "cases", "default"):
-                self.problems.add((*place, key), f"A switch has no key `{key}`{did_you_mean(key, ['switch', 'cases', 'default'])}")
+            if key not in SWITCH_KEYS:
+                self.problems.add((*place, key), f"A switch has no key `{key}`{did_you_mean(key, SWITCH_KEYS)}")
         cases = tree.get("cases")
         if not (isinstance(cases, dict | Pairs) or _is_list_of_pairs(cases)) or not cases:
             self.problems.add(place, "A switch needs `cases`: a mapping of values to what they lead to.")
@@ -159,11 +184,15 @@ class Checker:
                 return False
             if value is ABSENT:
                 self.problems.add(
-                    at, f"A `switch` needs a value, but {show(subject)} may be inactive: {self.inactivity(names_in(subject), world)}."
+                    at,
+                    f"A `switch` needs a value, but {show(subject)} may be inactive: "
+                    f"{self.inactivity(names_in(subject), world)}.",
                 )
                 return False
             if not is_scalar(value):
-                self.problems.add(at, f"`switch` is over {show(subject)}, which is a list; a single value was expected.")
+                self.problems.add(
+                    at, f"`switch` is over {show(subject)}, which is a list; a single value was expected."
+                )
                 return False
             if (type(value), value) not in seen:
                 seen.add((type(value), value))
@@ -182,16 +211,18 @@ class Checker:
             return sound
         keys = [key for key, _, _ in cases_of(tree)]
         open_values = [value for value in met if not any(equal(key, value) for key in keys)]
+        continuous = [n for n in names_in(subject) if (p := self._parameter(n)) is not None and is_continuous(p)]
+        if continuous and sound:
+            self.problems.add(
+                at, f"`{continuous[0]}` takes every number in its range, so this switch needs a `default`."
+            )
+            return False
         if open_values and sound:
             self.problems.add(
                 at,
                 f"{show(subject)} can be {listing(show(value) for value in open_values[:8])}, which has no case; "
                 f"add it, or a `default`.",
             )
-            return False
-        continuous = [n for n in names_in(subject) if (p := self._parameter(n)) is not None and is_continuous(p)]
-        if continuous and sound:
-            self.problems.add(at, f"`{continuous[0]}` takes every number in its range, so this switch needs a `default`.")
             return False
         return sound
 
@@ -217,7 +248,11 @@ class Checker:
         return "it is inactive"
 
     def _when(self, names: Iterable[str], world: World) -> str:
-        known = [f"`{name}` is {show(world[name])}" for name in sorted(names) if self._varies(name) and world[name] is not ABSENT]
+        known = [
+            f"`{name}` is {show(world[name])}"
+            for name in sorted(names)
+            if self._varies(name) and world[name] is not ABSENT
+        ]
         return f" when {' and '.join(known)}" if known else ""
 
     def _varies(self, name: str) -> bool:
@@ -250,6 +285,8 @@ class _Trial:
         self._passed: list[World] = []
         self._failed: list[tuple[World, Fault]] = []
         self._sound = True
+        self._told: set[str] = set()
+        self._told_at: set[Place] = set()
 
     def run(self) -> bool:
         for world in self._worlds():
@@ -287,7 +324,7 @@ class _Trial:
         except Unresolvable as error:
             if error.structural:
                 why = f": {self._checker.inactivity(error.inactive, world)}" if error.inactive else ""
-                self._report(error.place, f"{error}{why}.")
+                self._report_once(error.place, f"{error}{why}.")
             else:
                 self._failed.append((world, Fault(str(error), error.place, structural=False)))
             return
@@ -297,27 +334,32 @@ class _Trial:
         faults = self._known[key]
         for fault in faults:
             if fault.structural:
-                self._report(fault.place, self._sentence(fault, world))
+                self._report_once((*fault.place, fault.missing or ""), self._sentence(fault, world), at=fault.place)
         loose = [fault for fault in faults if not fault.structural]
-        if loose:
-            self._failed.append((world, loose[0]))
-        elif not faults:
+        self._failed += [(world, fault) for fault in loose]
+        if not faults:
             self._passed.append(world)
 
     def _sentence(self, fault: Fault, world: World) -> str:
         if fault.missing is not None:
             absent = [name for name in self._names if world[name] is ABSENT]
             if absent:
-                return f"{fault.message}, but what stands there may be inactive: {self._checker.inactivity(absent, world)}."
+                why = self._checker.inactivity(absent, world)
+                return f"{fault.message}, but what stands there may be inactive: {why}."
         return f"{fault.message}." if not fault.message.endswith((".", "?")) else fault.message
+
+    def _report_once(self, key: Place, message: str, at: Place | None = None) -> None:
+        """Report a structural fault for the first combination that shows it."""
+        if key not in self._told_at:
+            self._told_at.add(key)
+            self._report(key if at is None else at, message)
 
     def _report(self, place: Place, message: str) -> None:
         self._sound = False
-        self._checker.problems.add((*self._place, *place), message)
+        self._checker.problems.add((*self._place, *place), message[0].upper() + message[1:])
 
     def _blame(self) -> None:
         """Report each value with which every combination fails, and what fails with all of them only once."""
-        self._told: set[str] = set()
         varying = [name for name in self._names if self._checker._varies(name)]
         for name in varying:
             passing = [world[name] for world in self._passed]
@@ -328,9 +370,15 @@ class _Trial:
                     continue
                 if isinstance(value, str | bool) or value is None or numbers_told == 0:
                     numbers_told += not isinstance(value, str)
-                    self._tell(fault, name, value, bool(passing) or len(varying) == 1)
-        if not self._told and not self._passed:
-            self._tell(self._failed[0][1], None, None, False)
+                    self._tell(fault, name, value, bool(passing) or self._is_due_to(name))
+        if not self._passed:
+            for _, fault in self._failed:
+                if not varying:
+                    self._tell(fault, None, None, False)
+
+    def _is_due_to(self, name: str) -> bool:
+        """Whether what is wrong changes with the value of `name`, where nothing passes."""
+        return len({fault.message for world, fault in self._failed if world[name] is not ABSENT}) > 1
 
     def _tell(self, fault: Fault, name: str | None, value: Plain, certain: bool) -> None:
         if fault.message in self._told:
@@ -352,7 +400,9 @@ def _identity(value: Plain) -> str:
 
 
 def _is_list_of_pairs(tree: Plain) -> bool:
-    return isinstance(tree, list) and all(isinstance(item, list) and len(item) == 2 and is_scalar(item[0]) for item in tree)
+    return isinstance(tree, list) and all(
+        isinstance(item, list) and len(item) == 2 and is_scalar(item[0]) for item in tree
+    )
 
 
 def _texts_with_places(tree: Plain, place: Place) -> Iterator[tuple[Place, str]]:

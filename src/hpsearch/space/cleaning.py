@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hpsearch.space.problems import Place, Problems, show
+from hpsearch.space.problems import Place, Problems, nearest, show
 from hpsearch.space.references import ReferenceSyntaxError, is_torn, reference_in, torn_sentence
 from hpsearch.space.values import BROKEN, Pairs, Plain
 
@@ -20,13 +20,20 @@ def _clean(tree: Plain, problems: Problems, place: Place) -> tuple[Plain, int]:
         return _text(tree, problems, place)
     if isinstance(tree, Pairs):
         if place and place[-1] not in _KEYED_BY_VALUES:
-            key = next(key for key, _ in tree if not isinstance(key, str))
-            problems.add(place, f"The key {show(key)} is not text, but a name was expected here.")
-            return BROKEN, 0
+            return refuse_keys(tree, problems, place), 0
         return Pairs([key, _clean(value, problems, (*place, n, 1))[0]] for n, (key, value) in enumerate(tree)), 0
     if isinstance(tree, dict):
         return _mapping(tree, problems, place)
     return _list(tree, problems, place) if isinstance(tree, list) else (tree, 0)
+
+
+def refuse_keys(tree: Pairs, problems: Problems, place: Place) -> Plain:
+    """Report a mapping with keys that are no text where names were expected."""
+    key = next(key for key, _ in tree if not isinstance(key, str))
+    meant = nearest(str(place[-1]), _KEYED_BY_VALUES) if place else None
+    hint = f"; did you mean `{meant}` in the place of `{place[-1]}`?" if meant else ", but a name was expected here."
+    problems.add(place, f"The key {show(key)} is not text{hint}")
+    return BROKEN
 
 
 def _text(text: str, problems: Problems, place: Place) -> tuple[Plain, int]:
@@ -77,9 +84,7 @@ def refuse_references(tree: Plain, problems: Problems, place: Place, where: str)
         problems.add(place, f"{show(tree)} is a reference, but `{where}` is the same for every trial; write a value.")
         return BROKEN
     if isinstance(tree, Pairs):
-        key = next(key for key, _ in tree if not isinstance(key, str))
-        problems.add(place, f"The key {show(key)} is not text, but a name was expected here.")
-        return BROKEN
+        return refuse_keys(tree, problems, place)
     if isinstance(tree, dict):
         return {key: refuse_references(value, problems, (*place, key), where) for key, value in tree.items()}
     if isinstance(tree, list):

@@ -11,9 +11,20 @@ from decimal import Decimal
 from hpsearch.space.expressions import FUNCTIONS, ExpressionError
 from hpsearch.space.parameters import Condition, Parameter, ParameterKind, Scale
 from hpsearch.space.problems import Place, Problems, check_keys, did_you_mean, listing, show
-from hpsearch.space.references import ReferenceSyntaxError, reference_in
+from hpsearch.space.references import ABSENT, ReferenceSyntaxError, reference_in
 from hpsearch.space.scopes import Family, Scope, Vocabulary, is_continuous, thresholds_of
-from hpsearch.space.values import BROKEN, Pairs, Plain, Scalar, as_number, contains_broken, equal, is_number, is_scalar, is_whole
+from hpsearch.space.values import (
+    BROKEN,
+    Pairs,
+    Plain,
+    Scalar,
+    as_number,
+    contains_broken,
+    equal,
+    is_number,
+    is_scalar,
+    is_whole,
+)
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 BUILT_IN = ("classes", "input_shape", "model_parameters")
@@ -72,7 +83,9 @@ class _Section:
     @staticmethod
     def _name_is_free(name: str, problems: Problems, place: Place) -> bool:
         if not NAME.fullmatch(name):
-            problems.add(place, f"`{name}` cannot be a name; use up to 64 letters, digits and underscores, not a digit first.")
+            problems.add(
+                place, f"`{name}` cannot be a name; use up to 64 letters, digits and underscores, not a digit first."
+            )
         elif name in BUILT_IN or name in FUNCTIONS:
             problems.add(place, f"`{name}` is built in and cannot be defined; choose another name.")
         elif keyword.iskeyword(name):
@@ -151,7 +164,9 @@ class _Section:
             self._problems.add(place, what + did_you_mean(name, known))
             raise _Unsound
         if not is_scalar(self._tree[name]):
-            self._problems.add(place, f"`{name}` is a parameter, but bounds, steps, values and constants may use constants alone.")
+            self._problems.add(
+                place, f"`{name}` is a parameter, but bounds, steps, values and constants may use constants alone."
+            )
             raise _Unsound
         value = self._constant(name)
         if name in self._broken:
@@ -179,11 +194,14 @@ class _Section:
             raise _Unsound
         kinds = [kind.value for kind in ParameterKind]
         if "type" not in definition:
-            check_keys(self._problems, definition, place, (*_NUMERIC_KEYS, "values"), f"The parameter `{name}`", ["type"])
+            check_keys(
+                self._problems, definition, place, (*_NUMERIC_KEYS, "values"), f"The parameter `{name}`", ["type"]
+            )
             raise _Unsound
         if definition["type"] not in kinds:
             self._problems.add(
-                (*place, "type"), f"`{name}` has the type {show(definition['type'])}{did_you_mean(str(definition['type']), kinds)}"
+                (*place, "type"),
+                f"`{name}` has the type {show(definition['type'])}{did_you_mean(str(definition['type']), kinds)}",
             )
             raise _Unsound
         kind = ParameterKind(definition["type"])
@@ -194,12 +212,16 @@ class _Section:
         if kind is ParameterKind.CHOICE:
             values = definition["values"]
             if not isinstance(values, list) or isinstance(values, Pairs):
-                self._problems.add((*place, "values"), f"`values` of `{name}` is {show(values)}, but a list was expected.")
+                self._problems.add(
+                    (*place, "values"), f"`values` of `{name}` is {show(values)}, but a list was expected."
+                )
                 raise _Unsound
             parameter = self._choice(name, values, (*place, "values"))
         else:
             parameter = self._numeric(name, kind, definition, place)
-        return _Draft(parameter, self._when(name, definition.get("when", {}), place), self._each(name, definition, place))
+        return _Draft(
+            parameter, self._when(name, definition.get("when", {}), place), self._each(name, definition, place)
+        )
 
     def _choice(self, name: str, items: Sequence[Plain], place: Place) -> Parameter:
         if not items:
@@ -214,7 +236,9 @@ class _Section:
                 sound = False
                 continue
             if any(equal(value, other) for other in values):
-                self._problems.add((*place, number), f"The choice `{name}` has {show(value)} twice; values that are equal are one.")
+                self._problems.add(
+                    (*place, number), f"The choice `{name}` has {show(value)} twice; values that are equal are one."
+                )
                 sound = False
             values.append(value)
         if not sound:
@@ -227,7 +251,9 @@ class _Section:
         step = self._number(name, kind, "step", definition, place) if "step" in definition else None
         scale = definition.get("scale", Scale.LINEAR.value)
         if scale not in list(Scale):
-            self._problems.add((*place, "scale"), f"`scale` of `{name}` is {show(scale)}, but linear or log was expected.")
+            self._problems.add(
+                (*place, "scale"), f"`scale` of `{name}` is {show(scale)}, but linear or log was expected."
+            )
             raise _Unsound
         if low is None or high is None or ("step" in definition and step is None):
             raise _Unsound
@@ -252,7 +278,7 @@ class _Section:
             value = self._value(definition[key], (*place, key))
         except _Unsound:
             return None
-        if not is_number(value) or isinstance(value, str) or value is None:
+        if not is_number(value):
             self._problems.add((*place, key), f"`{key}` of `{name}` is {show(value)}, but a number was expected.")
             return None
         if kind is ParameterKind.FLOAT:
@@ -294,13 +320,17 @@ class _Section:
             if len(reference.names) == 1 and reference.text.strip() in reference.names:
                 reference = reference.text.strip()
             elif any(not is_scalar(self._tree.get(other, [])) for other in reference.names):
-                self._problems.add(place, f"`each` of `{name}` is {show(tree)}, but a number or one `$name` was expected.")
+                self._problems.add(
+                    place, f"`each` of `{name}` is {show(tree)}, but a number or one `$name` was expected."
+                )
                 raise _Unsound
         if isinstance(reference, str) and not is_scalar(self._tree.get(reference, "")):
             return reference
         if isinstance(reference, str) and reference not in self._tree:
             if reference not in self._broken:
-                self._problems.add(place, f"There is no parameter `{reference}`{did_you_mean(reference, list(self._tree))}")
+                self._problems.add(
+                    place, f"There is no parameter `{reference}`{did_you_mean(reference, list(self._tree))}"
+                )
             raise _Unsound
         count = self._value(tree, place)
         if not is_whole(count) or not 1 <= int(count or 0) <= MOST_MEMBERS:
@@ -311,9 +341,11 @@ class _Section:
         return int(count or 0)
 
     def _when(self, name: str, tree: Plain, place: Place) -> Mapping[str, Plain]:
-        if isinstance(tree, dict) and tree or tree == {}:
+        if (isinstance(tree, dict) and tree) or tree == {}:
             return {parent: tree[parent] for parent in tree}
-        self._problems.add((*place, "when"), f"`when` of `{name}` is {show(tree)}, but a mapping of parameters to values was expected.")
+        self._problems.add(
+            (*place, "when"), f"`when` of `{name}` is {show(tree)}, but a mapping of parameters to values was expected."
+        )
         raise _Unsound
 
     def _drop_unsound_families(self) -> None:
@@ -324,24 +356,29 @@ class _Section:
             place = (*self._place, name, "each")
             number = self._drafts.get(draft.each)
             if number is not None and number.each is not None:
-                self._problems.add(place, f"`each` of `{name}` is the family `{draft.each}`, but one number was expected.")
+                self._problems.add(
+                    place, f"`each` of `{name}` is the family `{draft.each}`, but one number was expected."
+                )
             elif number is not None:
                 counts = _counts(number.parameter)
                 if counts and 1 <= counts[-1] <= MOST_MEMBERS:
                     continue
                 self._problems.add(
                     place,
-                    f"`each` of `{name}` is `${draft.each}`, which is not a whole number from 0 to {MOST_MEMBERS} in every case.",
+                    f"`each` of `{name}` is `${draft.each}`, but whole numbers from 0 to {MOST_MEMBERS} were expected.",
                 )
             elif draft.each not in self._broken:
-                self._problems.add(place, f"There is no parameter `{draft.each}`{did_you_mean(draft.each, list(self._drafts))}")
+                self._problems.add(
+                    place, f"There is no parameter `{draft.each}`{did_you_mean(draft.each, list(self._drafts))}"
+                )
             self._broken.add(name)
             del self._drafts[name]
         members = {member: name for name, draft in self._drafts.items() for member in self._members(name, draft)}
         for member, family in members.items():
             if member != family and (member in self._tree):
                 self._problems.add(
-                    (*self._place, member), f"`{member}` is a member of the family `{family}` already; choose another name."
+                    (*self._place, member),
+                    f"`{member}` is a member of the family `{family}` already; choose another name.",
                 )
                 self._broken.add(member)
                 self._drafts.pop(member, None)
@@ -369,7 +406,7 @@ class _Section:
                 cycle = trail[trail.index(name) :]
                 self._problems.add(
                     (*self._place, cycle[0], "when"),
-                    f"The conditions of {' -> '.join([*cycle, name])} go in a circle; no parameter may depend on itself.",
+                    f"The conditions of {' -> '.join([*cycle, name])} go in a circle; none may depend on itself.",
                 )
                 self._broken.update(cycle)
                 return
@@ -414,17 +451,27 @@ class _Section:
             members = self._members(name, draft)
             expanded = {
                 member: replace(
-                    pattern, name=member, family=name, when=self._member_conditions(draft, number, conditions, parameters, families)
+                    pattern,
+                    name=member,
+                    family=name,
+                    when=self._member_conditions(draft, number, conditions, parameters, families),
                 )
                 for number, member in enumerate(members)
             }
             families[name] = Family(name, draft.each, members, pattern)
-        vocabulary = Vocabulary({**parameters, **expanded}, self._constants, {}, {}, thresholds_of([*parameters.values(), *expanded.values()], {}))
-        for member, parameter in expanded.items():
-            if not any(_is_active(world, member) for world in vocabulary.worlds(Scope(), [member])):
+        vocabulary = Vocabulary(
+            {**parameters, **expanded},
+            self._constants,
+            {},
+            {},
+            thresholds_of([*parameters.values(), *expanded.values()], {}),
+        )
+        for member in expanded:
+            if not any(world[member] is not ABSENT for world in vocabulary.worlds(Scope(), [member])):
                 families.pop(name, None)
                 self._problems.add(
-                    (*self._place, name, "when"), f"The condition of `{member}` can never hold; no trial would ever have it."
+                    (*self._place, name, "when"),
+                    f"The condition of `{member}` can never hold; no trial would ever have it.",
                 )
                 raise _Unsound
         parameters.update(expanded)
@@ -438,7 +485,9 @@ class _Section:
         families: Mapping[str, Family],
     ) -> tuple[Condition, ...]:
         own = [
-            replace(condition, parent=families[condition.parent].members[number]) if condition.parent in families else condition
+            replace(condition, parent=families[condition.parent].members[number])
+            if condition.parent in families
+            else condition
             for condition in conditions
         ]
         if not isinstance(draft.each, str):
@@ -461,18 +510,22 @@ class _Section:
         if parent in self._broken:
             raise _Unsound
         if parent in self._constants:
-            self._problems.add(place, f"`when` of `{name}` names the constant `{parent}`, but only a parameter can decide.")
+            self._problems.add(
+                place, f"`when` of `{name}` names the constant `{parent}`, but only a parameter can decide."
+            )
             raise _Unsound
         if parent in families and (draft.each is None or families[parent].number != draft.each):
             self._problems.add(
                 place,
-                f"`when` of `{name}` names the family `{parent}`, which goes over another number; name a member, such as "
+                f"`when` of `{name}` names the family `{parent}`, which is over another number; name a member, such as "
                 f"`{families[parent].members[0]}`.",
             )
             raise _Unsound
         if parent not in parameters and parent not in families:
             known = [*parameters, *(other for other in self._drafts if other != name)]
-            self._problems.add(place, f"`when` of `{name}` names `{parent}`, which is no parameter{did_you_mean(parent, known)}")
+            self._problems.add(
+                place, f"`when` of `{name}` names `{parent}`, which is no parameter{did_you_mean(parent, known)}"
+            )
             raise _Unsound
         pattern = families[parent].pattern if parent in families else parameters[parent]
         if isinstance(wish, dict):
@@ -482,14 +535,16 @@ class _Section:
             self._problems.add(place, f"`when` of `{name}` lists no value of `{parent}`, so it could never hold.")
             raise _Unsound
         values = [
-            self._value(item, (*place, number) if isinstance(wish, list) else place) for number, item in enumerate(wishes)
+            self._value(item, (*place, number) if isinstance(wish, list) else place)
+            for number, item in enumerate(wishes)
         ]
         sound = True
         for number, value in enumerate(values):
             at = (*place, number) if isinstance(wish, list) else place
             if not pattern.contains(value):
                 self._problems.add(
-                    at, f"`when` of `{name}` waits for `{parent}` to be {show(value)}, which it never is; {_takes(pattern)}."
+                    at,
+                    f"`when` of `{name}` waits for {show(value)}, which `{parent}` never is; {_takes(pattern)}.",
                 )
                 sound = False
             elif any(equal(value, other) for other in values[:number]):
@@ -500,14 +555,19 @@ class _Section:
         return Condition(parent, values=tuple(values))
 
     def _range(self, name: str, pattern: Parameter, parent: str, wish: dict[str, Plain], place: Place) -> Condition:
-        if not check_keys(self._problems, wish, place, ("min", "max"), f"The condition of `{name}` on `{parent}`") or not wish:
+        if (
+            not check_keys(self._problems, wish, place, ("min", "max"), f"The condition of `{name}` on `{parent}`")
+            or not wish
+        ):
             if not wish:
-                self._problems.add(place, f"The condition of `{name}` on `{parent}` is empty; give `min`, `max` or values.")
+                self._problems.add(
+                    place, f"The condition of `{name}` on `{parent}` is empty; give `min`, `max` or values."
+                )
             raise _Unsound
         ends: dict[str, float] = {}
         for key, tree in wish.items():
             value = self._value(tree, (*place, key))
-            if not is_number(value) or value is None or isinstance(value, str):
+            if not is_number(value):
                 self._problems.add((*place, key), f"`{key}` is {show(value)}, but a number was expected.")
                 raise _Unsound
             ends[key] = value
@@ -521,7 +581,8 @@ class _Section:
     def _overlaps(pattern: Parameter, condition: Condition) -> bool:
         if pattern.kind is ParameterKind.CHOICE:
             return any(condition.holds(value) for value in pattern.values)
-        assert pattern.min is not None and pattern.max is not None
+        assert pattern.min is not None
+        assert pattern.max is not None
         low = pattern.min if condition.min is None else max(pattern.min, condition.min)
         high = pattern.max if condition.max is None else min(pattern.max, condition.max)
         if is_continuous(pattern) or low > high:
@@ -538,18 +599,13 @@ class _Unsound(Exception):
     """A definition has a mistake that is already recorded, or rests on one that has."""
 
 
-def _is_active(world: Mapping[str, Plain], name: str) -> bool:
-    from hpsearch.space.references import ABSENT
-
-    return world[name] is not ABSENT
-
-
 def _counts(parameter: Parameter) -> list[int]:
     """The values of a parameter that counts something, in rising order; empty where it does not count."""
     if parameter.kind is ParameterKind.FLOAT:
         return []
     if parameter.kind is ParameterKind.INT:
-        assert parameter.min is not None and parameter.max is not None
+        assert parameter.min is not None
+        assert parameter.max is not None
         return [int(parameter.min), int(parameter.max)] if parameter.min >= 0 else []
     if not all(is_whole(value) for value in parameter.values):
         return []

@@ -113,12 +113,16 @@ def _check(node: ast.expr) -> None:
             _check(operand)
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
             _check_call(name, arguments)
-        case ast.Subscript(value=ast.List(elts=items), slice=index) if items and not isinstance(index, ast.Slice | ast.Tuple):
+        case ast.Subscript(value=ast.List(elts=items), slice=index) if items and not isinstance(
+            index, ast.Slice | ast.Tuple
+        ):
             for part in (*items, index):
                 _check(part)
         case ast.Call():
-            raise ExpressionError(f"`{ast.unparse(node.func)}` cannot be called; the functions are {', '.join(FUNCTIONS)}")
-        case ast.Compare() | ast.BoolOp():
+            raise ExpressionError(
+                f"`{ast.unparse(node.func)}` cannot be called; the functions are {', '.join(FUNCTIONS)}"
+            )
+        case ast.Compare():
             raise ExpressionError("comparisons belong in `constraints` alone, one each")
         case _:
             raise ExpressionError(

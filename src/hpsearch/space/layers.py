@@ -96,16 +96,19 @@ class LayerCheck:
         elif isinstance(item, dict) and len(item) != 1:
             self._problems.add(
                 place,
-                f"{show(list(item))} stand in one item, but an item of `model` is one layer; begin each with its own `- `, "
-                f"and put arguments inside `{{}}`.",
+                f"{show(list(item))} stand in one item, but an item of `model` is one layer: begin each with its own "
+                f"`- `, and put arguments inside `{{}}`.",
             )
         elif isinstance(item, dict) and next(iter(item.values())) is None:
             name = next(iter(item))
-            self._problems.add(place, f"`{name}:` has nothing after its colon; write `{name}` for a layer without arguments.")
+            self._problems.add(
+                place, f"`{name}:` has nothing after its colon; write `{name}` for a layer without arguments."
+            )
         elif isinstance(item, str | dict):
             self._layer(item, scope, place)
         else:
-            self._problems.add(place, f"{show(item)} is no layer; a name or one `Name: arguments` was expected.")
+            if not contains_broken(item):
+                self._problems.add(place, f"{show(item)} is no layer; a name or one `Name: arguments` was expected.")
 
     def _repeat(self, item: dict[str, Plain], scope: Scope, place: Place) -> None:
         if not check_keys(self._problems, item, place, ("repeat", "layers", "as"), "A repeat", ("repeat", "layers")):
@@ -117,7 +120,9 @@ class LayerCheck:
         layers = item["layers"]
         if not isinstance(layers, list) and not is_switch(layers):
             if layers is not BROKEN:
-                self._problems.add((*place, "layers"), f"`layers` is {show(layers)}, but a list of layers was expected.")
+                self._problems.add(
+                    (*place, "layers"), f"`layers` is {show(layers)}, but a list of layers was expected."
+                )
             return
         counter = Counter(name, item["repeat"], number_of(item["repeat"], self._checker.vocabulary.constants))
         inner = scope.repeated(counter)
@@ -127,13 +132,21 @@ class LayerCheck:
     def _counter_is_free(self, name: Plain, scope: Scope, place: Place) -> bool:
         vocabulary = self._checker.vocabulary
         if not isinstance(name, str) or not NAME.fullmatch(name):
-            self._problems.add(place, f"The counter {show(name)} cannot be a name; use letters, digits and underscores.")
+            self._problems.add(
+                place, f"The counter {show(name)} cannot be a name; use letters, digits and underscores."
+            )
         elif name in BUILT_IN or name in FUNCTIONS:
             self._problems.add(place, f"The counter `{name}` is a built-in name; choose another with `as:`.")
         elif any(counter.name == name for counter in scope.counters):
-            self._problems.add(place, f"A repeat around this one has the counter `{name}` already; name this one with `as:`.")
+            self._problems.add(
+                place, f"A repeat around this one has the counter `{name}` already; name this one with `as:`."
+            )
         else:
-            return name not in vocabulary.parameters and name not in vocabulary.constants and name not in vocabulary.families
+            return (
+                name not in vocabulary.parameters
+                and name not in vocabulary.constants
+                and name not in vocabulary.families
+            )
         return False
 
     def _residual(self, item: dict[str, Plain], scope: Scope, place: Place) -> None:
@@ -143,7 +156,9 @@ class LayerCheck:
         if layers is BROKEN:
             return
         if not is_switch(layers) and (not isinstance(layers, list) or not layers):
-            self._problems.add((*place, "residual"), f"`residual` is {show(layers)}, but a list of layers was expected.")
+            self._problems.add(
+                (*place, "residual"), f"`residual` is {show(layers)}, but a list of layers was expected."
+            )
             return
         self._layers(layers, scope, (*place, "residual"))
 
@@ -176,7 +191,9 @@ class LayerCheck:
                 names = " or ".join(f"`{name}`" for name in functions if name in known) or "the activation"
                 yield Fault(f"{names} takes no `{key}`{did_you_mean(key, sorted(taken))}", ("Activation", key))
         if isinstance(function, str) and function in known:
-            fitting = {key: value for key, value in extras.items() if key in _function_arguments(self._catalogue, function)}
+            fitting = {
+                key: value for key, value in extras.items() if key in _function_arguments(self._catalogue, function)
+            }
             problem = self._catalogue.problem(Kind.ACTIVATION, function, fitting) if fitting else None
             if problem is not None:
                 yield Fault(problem.rstrip("."), ("Activation",), structural=False)
@@ -250,12 +267,18 @@ class Expansion:
     def _repeated(self, tree: Mapping[str, Plain], names: Names, place: Place) -> list[Plain]:
         count = resolve(tree["repeat"], names, (*place, "repeat"))
         if not is_whole(count) or not 0 <= count <= MOST_REPEATS:
-            raise BuildError(f"A repeat has the count {show(count)}, but a whole number from 0 to {MOST_REPEATS} was expected.")
+            raise BuildError(
+                f"A repeat has the count {show(count)}, but a whole number from 0 to {MOST_REPEATS} was expected."
+            )
         number = number_of(tree["repeat"], self._constants)
         families = [family for family in self._families.values() if family.number == number]
         layers: list[Plain] = []
         for index in range(int(count)):
-            members = {family.name: names.get(family.members[index], ABSENT) for family in families if index < len(family.members)}
+            members = {
+                family.name: names.get(family.members[index], ABSENT)
+                for family in families
+                if index < len(family.members)
+            }
             inner = {**names, **members, tree.get("as", DEFAULT_COUNTER): index}
             layers += self.layers(tree["layers"], inner, (*place, "layers"))
         return layers

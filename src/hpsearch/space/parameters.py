@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from hpsearch.space.values import Scalar, equal
+from hpsearch.space.values import Scalar, equal, is_number
 
 
 class ParameterKind(StrEnum):
@@ -61,7 +61,8 @@ class Parameter:
         """How many values it can take; None for a float without a step."""
         if self.kind is ParameterKind.CHOICE:
             return len(self.values)
-        assert self.min is not None and self.max is not None
+        assert self.min is not None
+        assert self.max is not None
         if self.kind is ParameterKind.INT:
             return int((self.max - self.min) // (self.step or 1)) + 1
         if self.step is None:
@@ -80,14 +81,15 @@ class Parameter:
 
     def index_of(self, value: Scalar) -> int:
         """The place of `value` in a finite parameter; ValueError where it is none of its values."""
-        for index in range(self.size or 0) if self.kind is not ParameterKind.INT else ():
-            if equal(self.value_at(index), value):
-                return index
-        if self.kind is ParameterKind.INT and isinstance(value, int | float) and not isinstance(value, bool):
+        if self.kind is ParameterKind.CHOICE:
+            for index, other in enumerate(self.values):
+                if equal(other, value):
+                    return index
+        elif (size := self.size) is not None and is_number(value):
             assert self.min is not None
-            place = (value - self.min) / (self.step or 1)
-            if place == int(place) and 0 <= place < (self.size or 0):
-                return int(place)
+            index = round((value - self.min) / (self.step or 1))
+            if 0 <= index < size and self.value_at(index) == value:
+                return index
         raise ValueError(f"{value!r} is not a value of {self.name}")
 
     def contains(self, value: Scalar) -> bool:
@@ -98,5 +100,6 @@ class Parameter:
             except ValueError:
                 return False
             return True
-        assert self.min is not None and self.max is not None
-        return isinstance(value, int | float) and not isinstance(value, bool) and self.min <= value <= self.max
+        assert self.min is not None
+        assert self.max is not None
+        return is_number(value) and self.min <= value <= self.max

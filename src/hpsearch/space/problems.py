@@ -37,8 +37,16 @@ class Problems:
                 return self._record(line, Problem(message, self._file, line))
         return self._record(0, Problem(message, self._file))
 
+    def add_found(self, problem: Problem) -> None:
+        """Record a mistake that knows its own place."""
+        self._record(10**9, problem)
+
     def _record(self, order: int, problem: Problem) -> None:
         self._found.setdefault((order, str(problem)), problem)
+
+    def mentions(self, phrase: str) -> bool:
+        """Whether `phrase` stands in a recorded sentence."""
+        return any(phrase in problem.message for problem in self._found.values())
 
     def __len__(self) -> int:
         return len(self._found)
@@ -52,7 +60,7 @@ class Problems:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one of `known` that `word` was probably meant to be, if any."""
-    by_form = {}
+    by_form: dict[str, str] = {}
     for name in known:
         by_form.setdefault(_form(name), name)
     found = difflib.get_close_matches(_form(word), by_form, 1, 0.6)
@@ -106,7 +114,12 @@ def _bare(value: Plain) -> str:
 
 
 def check_keys(
-    problems: Problems, tree: Mapping[str, Plain], place: Place, known: Sequence[str], what: str, required: Sequence[str] = ()
+    problems: Problems,
+    tree: Mapping[str, Plain],
+    place: Place,
+    known: Sequence[str],
+    what: str,
+    required: Sequence[str] = (),
 ) -> bool:
     """Report unknown and missing keys of a mapping; a missing key that a misspelt one was meant for is not told twice.
 

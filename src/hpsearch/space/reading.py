@@ -85,7 +85,7 @@ def _explain(error: Any, text: str, line: int | None) -> str:
         if number is not None and number <= len(lines) and re.search(r"""(?<!["'])\$\(""", lines[number - 1]):
             expression = lines[number - 1][lines[number - 1].index("$(") :].strip()
             return (
-                f"This is not readable YAML: the unquoted `$(` in line {number} ({show(expression)}) holds a comma or a "
+                f"This is not readable YAML: the unquoted `$(` in line {number} ({show(expression)}) holds a comma or "
                 f'bracket; put the whole expression in quotes: "$(...)".'
             )
     reason = " ".join(str(part) for part in (error.context, error.problem) if part)
@@ -142,7 +142,9 @@ class _Reader:
             value = self._mapping(place, depth)
         if event.anchor is not None:
             self._open.discard(event.anchor)
-            below = {key[len(place) :]: self._lines[key] for key in list(self._lines)[first:] if key[: len(place)] == place}
+            below = {
+                key[len(place) :]: self._lines[key] for key in list(self._lines)[first:] if key[: len(place)] == place
+            }
             self._anchors[event.anchor] = (value, self._count - before, below)
         return BROKEN if event.tag is not None else value
 
@@ -229,7 +231,9 @@ class _Reader:
         if event.style is not None:
             return event.value, True
         if event.value == "<<":
-            self._report(line, "Merge keys `<<` are not allowed; write the keys out, or use an alias for a whole value.")
+            self._report(
+                line, "Merge keys `<<` are not allowed; write the keys out, or use an alias for a whole value."
+            )
             return "<<", False
         key = plain_scalar(event.value)
         if key is BROKEN:
@@ -273,7 +277,9 @@ def plain_form(tree: Any, problems: Problems, place: Place = ()) -> Plain:
         nonlocal count
         count += 1
         if count > MOST_VALUES or len(place) > MOST_DEPTH:
-            raise SearchSpaceError([Problem(f"The space is larger than {MOST_VALUES:,} values or {MOST_DEPTH} levels.")])
+            raise SearchSpaceError(
+                [Problem(f"The space is larger than {MOST_VALUES:,} values or {MOST_DEPTH} levels.")]
+            )
         if isinstance(value, Mapping):
             pairs = [[key, walk(inner, (*place, str(key)))] for key, inner in value.items()]
             return dict(pairs) if all(isinstance(key, str) for key, _ in pairs) else Pairs(pairs)
@@ -300,5 +306,8 @@ def _plain_leaf(value: Any, place: Place, problems: Problems) -> Plain:
             return number
         problems.add(place, f"`{number}` is not a finite number.")
         return BROKEN
-    problems.add(place, f"A {type(value).__name__} cannot stand in a space; use text, numbers, booleans, null, lists and mappings.")
+    problems.add(
+        place,
+        f"A {type(value).__name__} cannot stand in a space; use text, numbers, booleans, null, lists and mappings.",
+    )
     return BROKEN

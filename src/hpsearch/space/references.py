@@ -62,10 +62,12 @@ def reference_in(text: Plain) -> str | Expression | None:
         raise ReferenceSyntaxError(torn_sentence(text))
     if stripped.startswith("$(") or _BEGINNING.search(text):
         raise ReferenceSyntaxError(
-            f"{show(text)} mixes a reference with other text; a reference or an expression is a whole value: `$name` or `$(...)`."
+            f"{show(text)} mixes a reference with other text, but a reference is a whole value: `$name` or `$(...)`."
         )
     if stripped.startswith("$"):
-        raise ReferenceSyntaxError(f"{show(text)} is no reference: after `$` comes a name or an expression in brackets.")
+        raise ReferenceSyntaxError(
+            f"{show(text)} is no reference: after `$` comes a name or an expression in brackets."
+        )
     return None
 
 
@@ -212,6 +214,6 @@ def choose(tree: Mapping[str, Plain], names: Names, place: Place) -> tuple[Place
     keys = [show(key) for key, _, _ in cases_of(tree)]
     raise Unresolvable(
         (*place, "switch"),
-        f"{show(tree['switch'])} can be {show(subject)}, but the cases are {listing(keys)}; add that case or a `default`",
+        f"{show(tree['switch'])} can be {show(subject)}, but the cases are {listing(keys)}; add it or a `default`",
         structural=True,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import islice, pairwise
 
 from hpsearch.space.parameters import Condition, Parameter, ParameterKind
 from hpsearch.space.references import ABSENT, Unresolvable, names_in, resolve
@@ -83,7 +83,7 @@ class Vocabulary:
         return [*self.parameters, *self.constants, *self.built_in, *(c.name for c in scope.counters), *families]
 
     def values_of(self, parameter: Parameter) -> Sequence[Scalar]:
-        """All values of a finite parameter (evenly spread ones of many); of a float the ends and where conditions turn."""
+        """All values of a finite parameter (evenly spread ones of many); of a float its ends and turning points."""
         size = parameter.size
         low, high = parameter.min, parameter.max
         if size is not None:
@@ -95,9 +95,12 @@ class Vocabulary:
                 place = int((threshold - low) / (parameter.step or 1))
                 spread |= {index for index in (place - 1, place, place + 1) if 0 <= index < size}
             return [parameter.value_at(index) for index in sorted(spread)]
-        assert low is not None and high is not None
-        turns = sorted({t for t in self.thresholds.get(parameter.name, ()) if low < t < high} | {float(low), float(high)})
-        between = [(first + second) / 2 for first, second in zip(turns, turns[1:], strict=False)] if len(turns) > 2 else []
+        assert low is not None
+        assert high is not None
+        turns = sorted(
+            {t for t in self.thresholds.get(parameter.name, ()) if low < t < high} | {float(low), float(high)}
+        )
+        between = [(first + second) / 2 for first, second in pairwise(turns)] if len(turns) > 2 else []
         return [turns[0], *turns[:0:-1], *between]
 
     def worlds(
@@ -236,13 +239,17 @@ def _allows(guard: Guard, world: World) -> bool:
     return any(equal(value, key) for key in guard.values) is guard.inside
 
 
-def thresholds_of(parameters: Iterable[Parameter], switch_keys: Mapping[str, Iterable[Scalar]]) -> dict[str, frozenset[float]]:
+def thresholds_of(
+    parameters: Iterable[Parameter], switch_keys: Mapping[str, Iterable[Scalar]]
+) -> dict[str, frozenset[float]]:
     """By parent, the numbers at which a condition on it, or a case over it, turns."""
     found: dict[str, set[float]] = {}
     for parameter in parameters:
         for condition in parameter.when:
             ends = [*(condition.values or ()), condition.min, condition.max]
-            found.setdefault(condition.parent, set()).update(float(end) for end in ends if end is not None and is_number(end))
+            found.setdefault(condition.parent, set()).update(
+                float(end) for end in ends if end is not None and is_number(end)
+            )
     for name, keys in switch_keys.items():
         found.setdefault(name, set()).update(float(key) for key in keys if is_number(key) and key is not None)
     return {name: frozenset(values) for name, values in found.items()}

@@ -16,14 +16,26 @@ from hpsearch.space.problems import Place, Problems, check_keys, did_you_mean, s
 from hpsearch.space.scopes import holds, is_continuous
 from hpsearch.space.settings import Limits, SearchSettings
 from hpsearch.space.training_settings import share_or_count_faults
-from hpsearch.space.values import BROKEN, Pairs, Plain, Scalar, as_number, contains_broken, is_number, is_scalar, is_whole, seconds_of
+from hpsearch.space.values import (
+    BROKEN,
+    Pairs,
+    Plain,
+    Scalar,
+    as_number,
+    contains_broken,
+    is_number,
+    is_scalar,
+    is_whole,
+    seconds_of,
+)
 
 STUDY_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 DIRECTIONS = ("maximize", "minimize")
 DURATIONS = ("timeout", "trial_timeout", "epoch_timeout")
 COMMON_SEARCH_KEYS = ("backend", "max_trials", "order", "lag", "enqueue")
 DATASET_KEYS = ("name", "validation", "train_subset")
-OPTUNA_DEFAULTS: Mapping[str, Plain] = {"factor": 3, "iterations": 1, "sampler": "tpe", "pruner": "none"}
+_NUMBERS = ("validation", "train_subset", "test", "rescale")  # where a fraction such as 1/255 is a number
+BACKEND_DEFAULTS: Mapping[str, Plain] = {"factor": 3, "iterations": 1, "sampler": "tpe", "pruner": "none"}
 
 Section = dict[str, Plain]
 
@@ -32,12 +44,19 @@ def read_study(tree: Section, problems: Problems) -> None:
     """Check name, description and seed."""
     name = tree.get("study", BROKEN)
     if name is not BROKEN and not isinstance(name, str):
-        problems.add(("study",), f"`study` is {show(name)}, but text was expected; put it in quotes or name it in words.")
+        problems.add(
+            ("study",), f"`study` is {show(name)}, but text was expected; put it in quotes or name it in words."
+        )
     elif isinstance(name, str) and not STUDY_NAME.fullmatch(name):
-        problems.add(("study",), f"`study` is {show(name)}, but up to 64 letters, digits, dots, dashes and underscores were expected.")
+        problems.add(
+            ("study",),
+            f"`study` is {show(name)}, but up to 64 letters, digits, dots, dashes and underscores were expected.",
+        )
     description = tree.get("description", "")
     if description is not BROKEN and not isinstance(description, str):
-        problems.add(("description",), f"`description` is {show(description)}, but text was expected; put it in quotes.")
+        problems.add(
+            ("description",), f"`description` is {show(description)}, but text was expected; put it in quotes."
+        )
     _whole(problems, tree, "seed", (), least=0, most=2**63 - 1)
 
 
@@ -71,7 +90,9 @@ def read_dataset(
     if "name" in tree and name is not BROKEN and (fault := name_fault(catalogue, Kind.DATASET, name)) is not None:
         problems.add((*place, "name"), f"{fault.message.rstrip('?.')}{'?' if fault.message.endswith('?') else '.'}")
     if len(problems) > before or not isinstance(name, str):
-        check_keys(problems, {key: 0 for key in tree if key in DATASET_KEYS}, place, DATASET_KEYS, "`dataset`", ["name"])
+        check_keys(
+            problems, {key: 0 for key in tree if key in DATASET_KEYS}, place, DATASET_KEYS, "`dataset`", ["name"]
+        )
         return None, None
     try:
         signature = catalogue.signature(Kind.DATASET, name)
@@ -82,7 +103,7 @@ def read_dataset(
     if CUSTOM.fullmatch(name):
         known = [*dict.fromkeys([*known, *tree])]
     check_keys(problems, tree, place, known, f"The data set `{name}`", ["name", *sorted(signature.required)])
-    section = {key: value if key == "name" else as_number(value) for key, value in tree.items()}
+    section = {key: as_number(value) if key in _NUMBERS else value for key, value in tree.items()}
     _check_parts(section, problems, place)
     if contains_broken(section) or len(problems) > before:
         return None, None
@@ -108,12 +129,16 @@ def _with_facts(
         return None, None
     if facts.own_validation:
         if "validation" in section:
-            problems.add((*place, "validation"), "This data set has validation images of its own; leave `validation` out.")
+            problems.add(
+                (*place, "validation"), "This data set has validation images of its own; leave `validation` out."
+            )
         return section, facts
     section.setdefault("validation", 0.1)
     part = section["validation"]
     if part is not None and facts.train_size is not None and part >= facts.train_size:
-        problems.add((*place, "validation"), f"`validation` is {part}, but there are only {facts.train_size} training images.")
+        problems.add(
+            (*place, "validation"), f"`validation` is {part}, but there are only {facts.train_size} training images."
+        )
     return section, facts
 
 
@@ -130,7 +155,7 @@ def _check_parts(section: Section, problems: Problems, place: Place) -> None:
         elif value is not BROKEN:
             faults = [fault.message for fault in share_or_count_faults("validation", value)]
             if not faults and value == 1:
-                faults = ["`validation` is 1, which leaves nothing to train on or a single image; write a share between 0 and 1"]
+                faults = ["`validation` is 1, which is all the images or a single one; write a share between 0 and 1"]
             for message in faults:
                 problems.add((*place, "validation"), f"{message}.")
     for key in ("path", "written_path"):
@@ -138,7 +163,9 @@ def _check_parts(section: Section, problems: Problems, place: Place) -> None:
             problems.add((*place, key), f"`{key}` is {show(section[key])}, but a file or folder was expected.")
     for key, value in section.items():
         if key != "train_subset" and isinstance(value, str) and value.startswith("$"):
-            problems.add((*place, key), f"{show(value)} is a reference, but `{key}` is the same for every trial; write a value.")
+            problems.add(
+                (*place, key), f"{show(value)} is a reference, but `{key}` is the same for every trial; write a value."
+            )
 
 
 def _make_path_absolute(section: Section, base: Path) -> None:
@@ -155,13 +182,22 @@ def _make_path_absolute(section: Section, base: Path) -> None:
 # Objective -----------------------------------------------------------------------------------------------------------
 
 
-def read_objective(tree: Plain, problems: Problems, catalogue: Catalogue, metrics: Sequence[str]) -> dict[str, str]:
-    """Metric and direction with defaults; `metrics` are the stored names of those that `training` lists."""
+def read_objective(
+    tree: Plain, problems: Problems, catalogue: Catalogue, metrics: Sequence[str], *, open_to_known: bool = True
+) -> dict[str, str]:
+    """Metric and direction with defaults.
+
+    Args:
+        metrics: stored names of those that `training` lists.
+        open_to_known: whether a known metric that is not listed is measured for the objective's sake.
+    """
     default = {"metric": "val_accuracy", "direction": "maximize"}
     place: Place = ("objective",)
     if not isinstance(tree, dict):
         if tree is not BROKEN:
-            problems.add(place, f"`objective` is {show(tree)}, but a mapping such as {{metric: val_accuracy}} was expected.")
+            problems.add(
+                place, f"`objective` is {show(tree)}, but a mapping such as {{metric: val_accuracy}} was expected."
+            )
         return default
     check_keys(problems, tree, place, ("metric", "direction"), "`objective`")
     metric = tree.get("metric", "val_accuracy")
@@ -171,8 +207,9 @@ def read_objective(tree: Plain, problems: Problems, catalogue: Catalogue, metric
         problems.add((*place, "metric"), f"`metric` is {show(metric)}, but a name such as val_accuracy was expected.")
         return default
     natural = catalogue.metric_direction(metric)
-    if natural is None and metric.removeprefix("val_") not in metrics:
-        stored = ["loss", *metrics, *(name for name in catalogue.names(Kind.METRIC) if name.islower())]
+    if metric.removeprefix("val_") not in ("loss", *metrics) and not (open_to_known and natural is not None):
+        others = [name for name in catalogue.names(Kind.METRIC) if name.islower()] if open_to_known else []
+        stored = ["loss", *metrics, *others]
         known = list(dict.fromkeys([*(f"val_{name}" for name in stored), *stored]))
         problems.add((*place, "metric"), f"`{metric}` is no metric of this study{did_you_mean(metric, known)}")
         return default
@@ -180,9 +217,14 @@ def read_objective(tree: Plain, problems: Problems, catalogue: Catalogue, metric
     if direction is None:
         problems.add(place, f"`{metric}` is a metric of one's own, so `direction` must be given: maximize or minimize.")
     elif direction not in DIRECTIONS:
-        problems.add((*place, "direction"), f"`direction` is {show(direction)}{did_you_mean(str(direction), DIRECTIONS)}")
+        problems.add(
+            (*place, "direction"), f"`direction` is {show(direction)}{did_you_mean(str(direction), DIRECTIONS)}"
+        )
     elif natural is not None and direction != natural:
-        problems.add((*place, "direction"), f"`{metric}` is better when {_sense(natural)}, so `direction: {direction}` is against its sense.")
+        problems.add(
+            (*place, "direction"),
+            f"`{metric}` is better when {_sense(natural)}, so `direction: {direction}` is against its sense.",
+        )
     else:
         return {"metric": metric, "direction": str(direction)}
     return {"metric": metric, "direction": natural or "maximize"}
@@ -206,7 +248,10 @@ def read_search(
         tree = {}
     if not isinstance(tree, dict):
         if tree is not BROKEN:
-            problems.add(place, f"`search` is {show(tree)}, but a mapping such as {{backend: random, max_trials: 20}} was expected.")
+            problems.add(
+                place,
+                f"`search` is {show(tree)}, but a mapping such as {{backend: random, max_trials: 20}} was expected.",
+            )
         return None
     before = len(problems)
     section: Section = {"backend": "random", **tree}
@@ -228,15 +273,15 @@ def read_search(
         required.append("max_trials")
     check_keys(problems, section, place, known, f"The search backend `{backend}`", required)
     for key in signature.arguments:
-        if key in OPTUNA_DEFAULTS:
-            section.setdefault(key, OPTUNA_DEFAULTS[key])
+        if key in BACKEND_DEFAULTS:
+            section.setdefault(key, BACKEND_DEFAULTS[key])
     _check_search_values(section, problems, catalogue, backend, signature.arguments)
     if backend == "grid":
         for parameter in parameters.values():
             if is_continuous(parameter):
                 problems.add(
                     ("parameters", parameter.family or parameter.name),
-                    f"`{parameter.family or parameter.name}` is a float without `step`, which has no grid; give it a `step`.",
+                    f"`{parameter.family or parameter.name}` is a float without `step`, so it has no grid; add `step`.",
                 )
     enqueue = _read_enqueue(section.get("enqueue", []), problems, parameters)
     if "enqueue" in section:
@@ -261,12 +306,21 @@ def _check_search_values(
         if key in arguments and key in section and section[key] is not BROKEN:
             value = "none" if section[key] is None and key == "pruner" else section[key]
             if (fault := name_fault(catalogue, kind, value)) is not None:
-                problems.add((*place, key), fault.message if fault.message.endswith(("?", ".")) else f"{fault.message}.")
+                problems.add(
+                    (*place, key), fault.message if fault.message.endswith(("?", ".")) else f"{fault.message}."
+                )
             section[key] = value
     if "order" in section and section["order"] is not BROKEN and section["order"] not in ("number", "finished"):
-        problems.add((*place, "order"), f"`order` is {show(section['order'])}{did_you_mean(str(section['order']), ('number', 'finished'))}")
+        problems.add(
+            (*place, "order"),
+            f"`order` is {show(section['order'])}{did_you_mean(str(section['order']), ('number', 'finished'))}",
+        )
     own = {key: section[key] for key in arguments if key in section}
-    if len(problems) == before and not contains_broken(own) and all(key in own for key in arguments if key == "max_epochs"):
+    if (
+        len(problems) == before
+        and not contains_broken(own)
+        and all(key in own for key in arguments if key == "max_epochs")
+    ):
         problem = catalogue.problem(Kind.BACKEND, backend, own)
         if problem is not None:
             problems.add(place, f"{problem.rstrip('.')}.")
@@ -284,7 +338,9 @@ def _read_enqueue(tree: Plain, problems: Problems, parameters: Mapping[str, Para
         if entry is BROKEN:
             continue
         if not isinstance(entry, dict):
-            problems.add((*place, number), f"{show(entry)} is no configuration; a mapping of parameters to values was expected.")
+            problems.add(
+                (*place, number), f"{show(entry)} is no configuration; a mapping of parameters to values was expected."
+            )
             continue
         found = mistakes_in(entry, parameters)
         for key, message in found:
@@ -311,7 +367,9 @@ def mistakes_in(values: Mapping[str, Plain], parameters: Mapping[str, Parameter]
             meant.add(suggestion.partition("`")[2].rstrip("`?"))
             found.append(((name,), f"There is no parameter `{name}`{suggestion}"))
     illegal = {
-        name for name, parameter in parameters.items() if name in values and not (is_scalar(values[name]) and parameter.contains(values[name]))
+        name
+        for name, parameter in parameters.items()
+        if name in values and not (is_scalar(values[name]) and parameter.contains(values[name]))
     }
     for name, parameter in parameters.items():
         unsure = any(condition.parent in illegal or condition.parent not in values for condition in parameter.when)
@@ -320,7 +378,11 @@ def mistakes_in(values: Mapping[str, Plain], parameters: Mapping[str, Parameter]
             found.append(((name,), f"`{name}` cannot be {show(values[name])}."))
         elif name in values and not active and not any(c.parent in illegal for c in parameter.when):
             condition = next(c for c in parameter.when if c.parent not in values or not holds(c, values))
-            because = f"`{condition.parent}` is {show(values[condition.parent])}" if condition.parent in values else f"`{condition.parent}` is not there"
+            because = (
+                f"`{condition.parent}` is {show(values[condition.parent])}"
+                if condition.parent in values
+                else f"`{condition.parent}` is not there"
+            )
             found.append(((name,), f"`{name}` is inactive here, since {because}; leave it out."))
         elif name not in values and active and not unsure and name not in meant:
             found.append(((), f"`{name}` is missing from this configuration; every active parameter needs a value."))
@@ -337,7 +399,15 @@ def read_limits(tree: Plain, problems: Problems) -> tuple[Section, Limits]:
         if tree is not BROKEN:
             problems.add(place, f"`limits` is {show(tree)}, but a mapping such as {{timeout: 2h}} was expected.")
         return {}, Limits()
-    known = ("timeout", "target", "max_epochs_total", "trial_timeout", "epoch_timeout", "retries", "max_consecutive_failures")
+    known = (
+        "timeout",
+        "target",
+        "max_epochs_total",
+        "trial_timeout",
+        "epoch_timeout",
+        "retries",
+        "max_consecutive_failures",
+    )
     check_keys(problems, tree, place, known, "`limits`")
     section = {key: value for key, value in tree.items() if key in known}
     for key, least in (("max_epochs_total", 1), ("retries", 0), ("max_consecutive_failures", 1)):
@@ -349,7 +419,9 @@ def read_limits(tree: Plain, problems: Problems) -> tuple[Section, Limits]:
         if key in DURATIONS:
             seconds = seconds_of(value)
             if seconds is None or not 0 < seconds < math.inf:
-                problems.add((*place, key), f"`{key}` is {show(value)}, but a duration such as 90s, 10m or 2h was expected.")
+                problems.add(
+                    (*place, key), f"`{key}` is {show(value)}, but a duration such as 90s, 10m or 2h was expected."
+                )
                 continue
             values[key] = seconds
         elif key == "target":

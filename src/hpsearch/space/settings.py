@@ -14,7 +14,8 @@ class SearchSettings:
 
     Attributes:
         backend: ``random``, ``grid``, ``hyperband``, ``bayesian``, ``optuna``: a name of the backend registry.
-        arguments: the backend's own keys with defaults: ``max_epochs``, ``factor``, ``iterations``, ``sampler``, ``pruner``.
+        arguments: the backend's own keys with defaults: ``max_epochs``, ``factor``, ``iterations``, ``sampler``,
+            ``pruner``.
         max_trials: valid trials at most; None where the backend's plan (hyperband) or the grid decides.
         order: ``number`` or ``finished``; None where left out (the backend's default holds).
         lag: None where left out.

@@ -68,7 +68,9 @@ class SettingRules:
 
     def _optimizer(self, key: str, value: Plain) -> Iterator[Fault]:
         if not isinstance(value, str | Mapping):
-            yield Fault(f"`optimizer` is {show(value)}, but a name or {{name: ..., ...}} was expected", structural=False)
+            yield Fault(
+                f"`optimizer` is {show(value)}, but a name or {{name: ..., ...}} was expected", structural=False
+            )
             return
         arguments = dict(value) if isinstance(value, Mapping) else {"name": value}
         if "name" not in arguments:
@@ -89,23 +91,31 @@ class SettingRules:
             return
         stored: list[str] = []
         for number, metric in enumerate(value):
-            faults = [Fault(f.message, (number, *f.place), f.structural, f.missing) for f in self._named(Kind.METRIC, metric)]
+            faults = [
+                Fault(f.message, (number, *f.place), f.structural, f.missing) for f in self._named(Kind.METRIC, metric)
+            ]
             yield from faults
             if not faults:
                 name = self.catalogue.metric_name(metric)
                 if name in stored:
-                    yield Fault(f"two metrics are stored under the name `{name}`; keep one of them", (number,), structural=False)
+                    yield Fault(
+                        f"two metrics are stored under the name `{name}`; keep one of them", (number,), structural=False
+                    )
                 stored.append(name)
 
     def _named(self, kind: Kind, value: Plain) -> Iterator[Fault]:
         if not isinstance(value, str) and not (isinstance(value, Mapping) and len(value) == 1):
-            yield Fault(f"{show(value)} is no {kind.value}; a name or one {{Class: {{...}}}} was expected", structural=False)
+            yield Fault(
+                f"{show(value)} is no {kind.value}; a name or one {{Class: {{...}}}} was expected", structural=False
+            )
             return
         name, arguments = split_item(value)
         if (fault := name_fault(self.catalogue, kind, name)) is not None:
             yield Fault(fault.message, (), structural=False)
         elif not isinstance(arguments, Mapping):
-            yield Fault(f"the arguments of `{name}` are {show(arguments)}, but a mapping was expected", structural=False)
+            yield Fault(
+                f"the arguments of `{name}` are {show(arguments)}, but a mapping was expected", structural=False
+            )
         elif arguments or CUSTOM.fullmatch(name):
             for fault in call_faults(self.catalogue, kind, name, arguments):
                 yield Fault(fault.message, (name, *fault.place), fault.structural, fault.missing)
@@ -116,14 +126,18 @@ class SettingRules:
             return
         for number, item in enumerate(value):
             if not isinstance(item, str) and not (isinstance(item, Mapping) and len(item) == 1):
-                yield Fault(f"{show(item)} is no augmentation layer; a name or one `Name: arguments` was expected", (number,))
+                yield Fault(
+                    f"{show(item)} is no augmentation layer; a name or one `Name: arguments` was expected", (number,)
+                )
                 continue
             for fault in layer_faults(self.catalogue, Kind.AUGMENTATION, item, item):
                 yield Fault(fault.message, (number, *fault.place), fault.structural, fault.missing)
 
     def _watcher(self, key: str, value: Plain) -> Iterator[Fault]:
         if not isinstance(value, Mapping):
-            yield Fault(f"`{key}` is {show(value)}, but a mapping of Keras's arguments or none was expected", structural=False)
+            yield Fault(
+                f"`{key}` is {show(value)}, but a mapping of Keras's arguments or none was expected", structural=False
+            )
             return
         monitor = value.get("monitor")
         if monitor is not None and monitor not in self.measured:
@@ -216,7 +230,11 @@ def _steps_faults(steps: Plain) -> Iterator[Fault]:
         if not is_whole(epoch) or epoch < 1:
             yield Fault(f"`steps` has the epoch {show(epoch)}, but epochs are whole numbers from 1", at)
         elif not is_number(factor) or factor < 0:
-            yield Fault(f"the factor from epoch {epoch} on is {show(factor)}, but a number from 0 was expected", at, structural=False)
+            yield Fault(
+                f"the factor from epoch {epoch} on is {show(factor)}, but a number from 0 was expected",
+                at,
+                structural=False,
+            )
 
 
 def _wave_faults(form: str, value: Plain) -> Iterator[Fault]:
@@ -231,7 +249,9 @@ def _wave_faults(form: str, value: Plain) -> Iterator[Fault]:
         yield Fault("`cyclic` needs `cycles`", (form,), missing="cycles")
     for name, least in (("warmup", 0), ("cycles", 1)):
         if name in value and name in known:
-            yield from (Fault(f.message, (form, name), structural=False) for f in count_faults(name, value[name], least))
+            yield from (
+                Fault(f.message, (form, name), structural=False) for f in count_faults(name, value[name], least)
+            )
     if form == "cyclic" and value.get("shape", _SHAPES[0]) not in _SHAPES:
         shape = value["shape"]
         yield Fault(f"`shape` is {show(shape)}{did_you_mean(str(shape), _SHAPES)}", (form, "shape"), structural=False)
@@ -281,7 +301,9 @@ def horizon_faults(value: Plain) -> Iterator[Fault]:
 def share_or_count_faults(key: str, value: Plain) -> Iterator[Fault]:
     """What is wrong with a part of the images: a share between 0 and 1, or a count."""
     if not is_number(value) or value <= 0:
-        yield Fault(f"`{key}` is {show(value)}, but a share between 0 and 1 or a count of images was expected", structural=False)
+        yield Fault(
+            f"`{key}` is {show(value)}, but a share between 0 and 1 or a count of images was expected", structural=False
+        )
     elif value > 1 and not is_whole(value):
         yield Fault(f"`{key}` is {show(value)}, but a count of images is a whole number", structural=False)
 

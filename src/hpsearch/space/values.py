@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import Any, TypeGuard
 
 Scalar = str | int | float | bool | None
 Plain = Any  # None, bool, int, float, str, lists and string-keyed mappings of them: what JSON can say
@@ -45,12 +45,12 @@ def is_scalar(value: Plain) -> bool:
     return value is None or isinstance(value, str | int | float)
 
 
-def is_number(value: Plain) -> bool:
+def is_number(value: Plain) -> TypeGuard[int | float]:
     """Whether `value` is a finite number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def is_whole(value: Plain) -> bool:
+def is_whole(value: Plain) -> TypeGuard[int | float]:
     """Whether `value` is a whole number, 3.0 included."""
     return is_number(value) and value == int(value)
 

@@ -27,6 +27,7 @@ from hpsearch.storage.records import (
     StudyEvent,
     StudySummary,
 )
+from hpsearch.storage.results import Result, model_path, results
 from hpsearch.storage.store import Store, open_store, upgrade_database
 from hpsearch.storage.writer import Write, Writer
 
@@ -38,6 +39,7 @@ __all__ = [
     "NewStudy",
     "Note",
     "PendingAction",
+    "Result",
     "Store",
     "StudyEvent",
     "StudySummary",
@@ -48,8 +50,10 @@ __all__ = [
     "artifacts_root",
     "check",
     "epochs_frame",
+    "model_path",
     "open_store",
     "read_artifact",
+    "results",
     "trials_frame",
     "upgrade_database",
     "verify_artifact",

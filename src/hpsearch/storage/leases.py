@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Row, bindparam, func, insert, select,
 from hpsearch.errors import HpsearchError, LeaseHeld, LeaseLost
 from hpsearch.storage.columns import now
 from hpsearch.storage.connection import writing_engine
-from hpsearch.storage.models import EventRow, StudyRow
+from hpsearch.storage.models import ActionRow, EventRow, StudyRow
 
 HEARTBEAT_SECONDS = 10.0
 SILENCE_SECONDS = 60.0  # after which a coordinator on another host counts as dead
@@ -133,6 +133,9 @@ def claim(engine: Engine, path: Path, study_id: int) -> Lease:
                 lease_heartbeat_at=_NOW,
             )
         )
+        # what was asked of an earlier coordinator is not meant for this one
+        pending = update(ActionRow).where(ActionRow.study_id == study_id, ActionRow.done_at.is_(None))
+        connection.execute(pending.values(done_at=now()))
     return Lease(study_id, token, engine, path)
 
 

@@ -12,7 +12,7 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from hpsearch.errors import ConfigError, DatabaseUnusable, StorageFull, StudyExists, TrialNotFound
+from hpsearch.errors import ConfigError, DatabaseUnusable, LeaseHeld, StorageFull, StudyExists, TrialNotFound
 from hpsearch.storage import leases, schema
 from hpsearch.storage.artifacts import delete_artifacts
 from hpsearch.storage.columns import now
@@ -131,6 +131,15 @@ class Store(TrialReads, EvaluationReads):
             connection.execute(
                 insert(NoteRow).values(study_id=study.id, trial_id=trial_id, text=text, written_at=now())
             )
+
+    def is_running(self, study_id: int) -> bool:
+        """Whether a living coordinator has the study."""
+        with self._read() as connection:
+            try:
+                leases.require_free(connection, study_id)
+            except LeaseHeld:
+                return True
+        return False
 
     def claim(self, study_id: int) -> leases.Lease:
         """Take the right to write a study. LeaseHeld names who has it, where, and since when."""

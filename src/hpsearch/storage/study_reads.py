@@ -60,6 +60,13 @@ class StudyReads:
             ).all()
             return [_summary(connection, row, {s: n for study, s, n in counts if study == row.id}) for row in rows]
 
+    def counts(self, study_id: int) -> dict[TrialState, int]:
+        """Trials by state; states without a trial are absent."""
+        statement = select(TrialRow.state, func.count()).where(TrialRow.study_id == study_id)
+        with self._read() as connection:
+            rows = connection.execute(statement.group_by(TrialRow.state)).all()
+        return {row[0]: row[1] for row in rows}
+
     def summary(self, name: str) -> StudySummary:
         """The summary of one study."""
         study = self.study(name)

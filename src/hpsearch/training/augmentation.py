@@ -34,9 +34,10 @@ def make_augmentation(items: Sequence[Plain], value_range: tuple[float, float], 
             if call.layer is None:
                 raise ValueError("an activation is no augmentation")
             arguments: dict[str, Any] = dict(call.arguments)
-            if "value_range" in signature_of(call.layer).arguments:
+            layer: Any = call.layer
+            if "value_range" in signature_of(layer).arguments:
                 arguments.setdefault("value_range", value_range)
-            layers.append(call.layer(**arguments))
+            layers.append(layer(**arguments))
         except (ValueError, TypeError) as error:
             raise BuildError(f"The augmentation {name} cannot be made: {first_line(error)}") from error
     return layers

@@ -10,23 +10,24 @@ from typing import Any
 
 import keras
 
-# Layers that no plain list of layers can hold, by the reason.
-NOT_IN_A_LIST = frozenset(
-    "Layer Wrapper InputLayer InputSpec Pipeline "  # no layers of their own
-    "Add Average Concatenate Dot Maximum Minimum Multiply Subtract "  # several inputs
-    "Attention AdditiveAttention MultiHeadAttention GroupQueryAttention "
-    "Bidirectional TimeDistributed SpectralNormalization RNN StackedRNNCells "  # layers as arguments
-    "GRUCell LSTMCell SimpleRNNCell ConvLSTMCell "
-    "Lambda FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper "  # code as an argument
-    "StringLookup IntegerLookup TextVectorization Hashing HashedCrossing MaxNumBoundingBoxes "  # not for images
-    "MixUp CutMix".split()  # labels too: augmentation only
-)
+# Layers that no plain list of layers can hold.
+_NOT_IN_A_LIST = {
+    "no layer of its own": "Layer Wrapper InputLayer InputSpec Pipeline",
+    "several inputs": "Add Average Concatenate Dot Maximum Minimum Multiply Subtract Attention AdditiveAttention "
+    "MultiHeadAttention GroupQueryAttention",
+    "layers as arguments": "Bidirectional TimeDistributed SpectralNormalization RNN StackedRNNCells",
+    "a cell, not a layer": "GRUCell LSTMCell SimpleRNNCell",
+    "code as an argument": "Lambda FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper",
+    "not for numbers": "StringLookup IntegerLookup TextVectorization Hashing HashedCrossing MaxNumBoundingBoxes",
+    "labels too: augmentation only": "MixUp CutMix",
+}
+NOT_IN_A_LIST = frozenset(name for names in _NOT_IN_A_LIST.values() for name in names.split())
 NOT_AUGMENTING = frozenset({"CenterCrop", "Resizing", "MaxNumBoundingBoxes"})
 NOT_AN_OPTIMIZER = frozenset({"Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"})
 NOT_A_CLASSIFIERS_LOSS = frozenset({"Loss", "CTC", "Circle"})  # sequences, embeddings
-NOT_A_CLASSIFIERS_METRIC = frozenset(
-    "Metric Mean Sum MeanMetricWrapper IoU BinaryIoU MeanIoU OneHotIoU OneHotMeanIoU".split()
-)
+NOT_A_CLASSIFIERS_METRIC = frozenset({"Metric", "Mean", "Sum", "MeanMetricWrapper"}) | {
+    *("IoU", "BinaryIoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")  # of segmentation
+}
 # Scores of ours beside Keras's own names: F1Score(average) and SparseTopKCategoricalAccuracy(k).
 DOCUMENTED_METRICS = ("accuracy", "f1_weighted", "f1_macro", "f1_micro", *(f"top_{k}_accuracy" for k in range(2, 21)))
 

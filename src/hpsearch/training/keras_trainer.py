@@ -19,6 +19,7 @@ from hpsearch.study import derive_seed
 from hpsearch.training import checkpoint, kept_epochs
 from hpsearch.training.augmentation import make_augmentation
 from hpsearch.training.building import build_model
+from hpsearch.training.checkpoint import Arrays
 from hpsearch.training.compiled import CompiledEpoch, Parts, arrays_of, assign
 from hpsearch.training.device_arrays import has_gpu, on_device, stream
 from hpsearch.training.evaluation import evaluate
@@ -27,8 +28,8 @@ from hpsearch.training.losses_metrics import make_loss, make_metric, metric_name
 from hpsearch.training.model_files import model_file
 from hpsearch.training.optimizers import make_optimizer
 from hpsearch.training.schedules import make_schedule
-from hpsearch.training.stopping import EarlyStopping, ReduceOnPlateau
 from hpsearch.training.seeding import seeded
+from hpsearch.training.stopping import EarlyStopping, ReduceOnPlateau
 from hpsearch.training.structure import names_own_code, structure_key
 from hpsearch.training.task import EpochResult, Evaluation, Task
 from hpsearch.training.training_data import IN_MEMORY_BYTES, TrainingData, training_data
@@ -207,10 +208,10 @@ class KerasTrainer:
                 custom=self._task.custom,
             )
 
-    def _members(self) -> list[checkpoint.Arrays]:
+    def _members(self) -> list[Arrays]:
         return self._kept.members or [arrays_of(self._borrow().parts.model.variables)]
 
-    def _predict(self, weights: checkpoint.Arrays, images: NDArray[Any]) -> tuple[NDArray[np.float32], float]:
+    def _predict(self, weights: Arrays, images: NDArray[Any]) -> tuple[NDArray[np.float32], float]:
         """Predictions (N, classes) with `weights` in the place of the present ones, and the penalty on them."""
         compiled = self._borrow()
         model = compiled.parts.model
@@ -270,7 +271,7 @@ class KerasTrainer:
             with _precision(training), seeded(derive_seed(self._task.seed, "weights"), everything=own_code):
                 layers = self._task.configuration.layers
                 model = build_model(layers, data.input_shape, make=maker, custom=self._task.custom)
-                rescaling = _rescaling_layer(data.rescaling) if data.rescaling else None
+                rescaling = _rescaling_layer(data.rescaling, data.input_shape) if data.rescaling else None
             with seeded(derive_seed(self._task.seed, "augmentation")):
                 wishes = training.get("augmentation") or ()
                 augmentation = make_augmentation(wishes, data.value_range, custom=self._task.custom)
@@ -314,9 +315,11 @@ def _optimizer_settings(training: Mapping[str, Plain]) -> Mapping[str, Plain]:
     return {"name": optimizer} if isinstance(optimizer, str) else optimizer
 
 
-def _rescaling_layer(item: Mapping[str, Any]) -> Any:
+def _rescaling_layer(item: Mapping[str, Any], input_shape: tuple[int, ...]) -> Any:
     [(name, arguments)] = item.items()
-    return getattr(keras.layers, name)(**arguments)
+    layer = getattr(keras.layers, name)(**arguments)
+    layer.build((None, *input_shape))  # Normalization makes constants then, which must not be inside a loop
+    return layer
 
 
 @contextmanager

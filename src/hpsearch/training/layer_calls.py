@@ -34,10 +34,9 @@ class LayerCall:
 
 
 # Arguments of layers that Keras wants as whole numbers; 64.0, as `$(128 / 2)` gives it, is one to the language.
-WHOLE_ARGUMENTS = frozenset(
-    "units filters kernel_size strides pool_size padding dilation_rate groups depth_multiplier output_padding size cropping "
-    "target_shape dims n axis output_size output_dim input_dim num_heads key_dim value_dim height width".split()
-)
+_SIZES = "units filters kernel_size strides pool_size padding output_padding dilation_rate groups depth_multiplier size"
+_SHAPES = "cropping target_shape dims n axis output_size output_dim input_dim height width"
+WHOLE_ARGUMENTS = frozenset((*_SIZES.split(), *_SHAPES.split()))
 # Activation functions whose arguments a layer of Keras takes under the same names.
 ACTIVATION_LAYERS = {"relu": "ReLU", "leaky_relu": "LeakyReLU", "elu": "ELU", "softmax": "Softmax"}
 
@@ -103,28 +102,34 @@ def activation_arguments(name: str) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)[1:] if inspect.isfunction(function) else ()
 
 
-@cache
-def signature_of(callable_: Any) -> Signature:
+def signature_of(called: Any) -> Signature:
     """The arguments by name of a class's constructor or of a function.
 
-    Where a layer passes on ``**kwargs``, the arguments of its base classes count too, after its own; but not those of
+    Where a class passes on ``**kwargs``, the arguments of its base classes count too, after its own; but not those of
     Keras's inner ones (``BaseConv``), whose arguments a layer gives or repeats itself.
     """
-    arguments: dict[str, bool] = {}  # name -> required; of base classes nothing is, for `callable_` may provide it
-    owners = [
-        owner
-        for owner in (callable_.__mro__ if inspect.isclass(callable_) else ())
-        if "__init__" in vars(owner)
-        and not (owner.__module__.startswith("keras.") and owner.__name__.startswith("Base"))
-    ]
-    for depth, owner in enumerate(owners or [callable_]):
-        parameters = list(inspect.signature(owner.__init__ if owners else owner).parameters.values())
-        for parameter in parameters[1:] if owners else parameters:
+    return _signature(called)
+
+
+@cache
+def _signature(called: Any) -> Signature:
+    constructors: list[Any] = [called]
+    if inspect.isclass(called):
+        owners = [owner for owner in called.__mro__ if "__init__" in vars(owner) and not _is_inner(owner)]
+        constructors = [vars(owner)["__init__"] for owner in owners]
+    arguments: dict[str, bool] = {}  # name -> required; of base classes nothing is, for a subclass may provide it
+    for depth, constructor in enumerate(constructors):
+        parameters = list(inspect.signature(constructor).parameters.values())
+        for parameter in parameters[1:] if inspect.isclass(called) else parameters:
             if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
                 arguments.setdefault(parameter.name, depth == 0 and parameter.default is parameter.empty)
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
     return Signature(tuple(arguments), frozenset(name for name, required in arguments.items() if required))
+
+
+def _is_inner(owner: type[Any]) -> bool:
+    return owner.__module__.startswith("keras.") and owner.__name__.startswith("Base")
 
 
 def first_line(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,8 @@ import keras
 
 from hpsearch.errors import BuildError
 from hpsearch.space.values import Plain
+from hpsearch.training.keras_names import losses, metric_of
 from hpsearch.training.layer_calls import first_line, load
-
-F1_AVERAGES = ("weighted", "macro", "micro")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def make_loss(wish: Plain) -> Loss:
     try:
         if ":" in name:
             return Loss(load(name), takes_integers=True)
-        found = _class(keras.losses, name)
+        found = _known(losses().__getitem__, name)
         return Loss(found(**arguments), takes_integers=found is keras.losses.SparseCategoricalCrossentropy)
     except (ValueError, TypeError) as error:
         raise BuildError(f"The loss {name} cannot be made: {first_line(error)}") from error
@@ -83,13 +82,18 @@ def make_metric(wish: Plain, stored_name: str) -> Metric:
 
 
 def _metric_class(name: str, arguments: dict[str, Any]) -> tuple[type[Any], dict[str, Any]]:
-    if name.lower() in ("accuracy", "acc"):
-        return keras.metrics.SparseCategoricalAccuracy, arguments
-    if name.startswith("f1_") and name[3:] in F1_AVERAGES:
-        return keras.metrics.F1Score, {"average": name[3:]}
+    if name.startswith("f1_"):
+        return metric_of(name), {"average": name.removeprefix("f1_")}
     if top := re.fullmatch(r"top_(\d+)_accuracy", name):
-        return keras.metrics.SparseTopKCategoricalAccuracy, {"k": int(top[1])}
-    return _class(keras.metrics, name), arguments
+        return metric_of(name), {"k": int(top[1])}
+    return _known(metric_of, name), arguments
+
+
+def _known(table: Callable[[str], type[Any]], name: str) -> type[Any]:
+    try:
+        return table(name)
+    except KeyError:
+        raise ValueError(f"{name} is not known to Keras") from None
 
 
 def _name_and_arguments(wish: Plain) -> tuple[str, dict[str, Any]]:
@@ -99,30 +103,20 @@ def _name_and_arguments(wish: Plain) -> tuple[str, dict[str, Any]]:
     return str(wish), {}
 
 
-def _class(module: Any, name: str) -> type[Any]:
-    """The class of `module` that `name` means: ``MeanSquaredError``, ``mean_squared_error`` or ``mse``."""
-    if inspect.isclass(found := getattr(module, name, None)):
-        return found
-    meant = getattr(module, name, None)  # the function of that name, or of that short name
-    spelled = (meant.__name__ if callable(meant) else name).replace("_", "").lower()
-    for attribute, candidate in vars(module).items():
-        if inspect.isclass(candidate) and attribute.lower() == spelled:
-            return candidate
-    raise ValueError(f"{name} is not known to Keras")
-
-
 def metric_name(wish: Plain) -> str:
-    """The documented name under which a metric is stored: ``f1_weighted`` for ``{F1Score: {average: weighted}}``."""
+    """The documented name under which a metric is stored: ``f1_weighted`` for ``{F1Score: {average: weighted}}``.
+
+    Raises:
+        ValueError: Keras has no such metric.
+    """
     name, arguments = _name_and_arguments(wish)
     if ":" in name:
         return name.partition(":")[2]
-    if name.lower() in ("acc", "accuracy"):
-        return "accuracy"
-    if name.startswith("f1_") or re.fullmatch(r"top_\d+_accuracy", name):
+    if name == "accuracy" or name.startswith("f1_") or re.fullmatch(r"top_\d+_accuracy", name):
         return name
-    found = _class(keras.metrics, name).__name__
+    found = _known(metric_of, name).__name__
     if found == "F1Score":
         return f"f1_{arguments['average']}" if arguments.get("average") else "f1"
     if found.endswith("TopKCategoricalAccuracy"):
         return f"top_{arguments.get('k', 5)}_accuracy"
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", found).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", found).lower()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,16 +9,9 @@ import keras
 
 from hpsearch.errors import BuildError
 from hpsearch.space.values import Plain
+from hpsearch.training.keras_names import optimizers
 from hpsearch.training.layer_calls import first_line, load
 from hpsearch.training.variable_layers import VariableSGD
-
-
-def optimizer_class(name: str) -> type[Any]:
-    """Keras's optimizer of that name, however it is written: ``adam``, ``AdamW``. Raises ValueError."""
-    for attribute, found in vars(keras.optimizers).items():
-        if inspect.isclass(found) and attribute.lower() == name.lower().replace("_", ""):
-            return found
-    raise ValueError(f"{name} is not an optimizer of Keras")
 
 
 def make_optimizer(settings: Mapping[str, Plain] | str, *, mixed_precision: bool = False) -> Any:
@@ -28,7 +20,7 @@ def make_optimizer(settings: Mapping[str, Plain] | str, *, mixed_precision: bool
     Raises:
         BuildError: Keras refuses it.
     """
-    arguments = {"name": settings} if isinstance(settings, str) else dict(settings)
+    arguments: dict[str, Any] = {"name": settings} if isinstance(settings, str) else dict(settings)
     name = str(arguments.pop("name"))
     for key in ("learning_rate", "momentum"):
         if arguments.get(key) is not None:
@@ -41,7 +33,9 @@ def make_optimizer(settings: Mapping[str, Plain] | str, *, mixed_precision: bool
 
 
 def _keras_optimizer(name: str, arguments: dict[str, Any]) -> Any:
-    optimizer = optimizer_class(name)
+    optimizer = optimizers().get(name)
+    if optimizer is None:
+        raise ValueError(f"{name} is not known to Keras")
     if optimizer is keras.optimizers.SGD:
         optimizer = VariableSGD
     made = optimizer(**arguments)

@@ -53,9 +53,9 @@ def problem(arguments: Mapping[str, Any]) -> str | None:
         return f"noise is {arguments['noise']!r}, but a standard deviation of 0 or more was expected."
     seconds = arguments.get("seconds_per_epoch", 0.0)
     if isinstance(seconds, Mapping):
-        if set(seconds) == {"min", "max"} and all(map(_is_number, seconds.values())):
-            if 0 <= seconds["min"] <= seconds["max"]:
-                return None
+        are_ends = set(seconds) == {"min", "max"} and all(map(_is_number, seconds.values()))
+        if are_ends and 0 <= seconds["min"] <= seconds["max"]:
+            return None
     elif _is_number(seconds) and seconds >= 0:
         return None
     return f"seconds_per_epoch is {seconds!r}, but a number of seconds or {{min: ..., max: ...}} was expected."
@@ -171,9 +171,9 @@ def _mean_score(parameters: Parameters, aspect: str) -> float:
     """Weighted mean score of all parameters; a few weigh much more than the rest, as in real searches."""
     if not parameters:
         return 0.5
-    weights = {name: 2.0 ** (-3.0 * _hashed(aspect, name, "weight")) for name in parameters}
-    total: float = sum(weights[name] * _score(aspect, name, value) for name, value in sorted(parameters.items()))
-    return total / sum(weights[name] for name in sorted(parameters))
+    weights = {name: math.exp2(-3.0 * _hashed(aspect, name, "weight")) for name in parameters}
+    total = math.fsum(weights[name] * _score(aspect, name, value) for name, value in parameters.items())
+    return total / math.fsum(weights.values())
 
 
 def _score(aspect: str, name: str, value: ParameterValue) -> float:

@@ -10,7 +10,7 @@ from hpsearch.training.task import Task
 
 LAYERS = (
     {"Conv2D": {"filters": 4, "kernel_size": 3, "kernel_regularizer": {"l2": 1e-3}}},
-    "BatchNormalization",
+    {"BatchNormalization": {"momentum": 0.5}},
     {"Activation": "relu"},
     {"MaxPooling2D": 2},
     "Flatten",

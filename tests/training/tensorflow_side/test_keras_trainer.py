@@ -37,13 +37,13 @@ def assert_equal_bits(left, right):
 
 
 def test_a_training_learns_and_names_its_values():
-    trainer = make_trainer(task(epochs=6, dataset={"train_subset": 1.0}))
+    trainer = make_trainer(task(epochs=6, optimizer={"name": "adam", "learning_rate": 0.01}))
 
     values = values_of(trainer, 6)
 
     assert list(values[0]) == ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"]
     assert values[-1]["loss"] < values[0]["loss"]
-    assert values[-1]["accuracy"] > 0.6
+    assert values[-1]["accuracy"] > 0.4
     assert trainer.epoch == 6
 
 
@@ -203,7 +203,7 @@ def test_images_too_many_for_the_device_are_streamed_with_the_same_result():
         ("mean_squared_error", ["accuracy", {"F1Score": {"average": "weighted"}}], ["accuracy", "f1_weighted"]),
         ({"CategoricalCrossentropy": {"label_smoothing": 0.1}}, ["categorical_accuracy"], ["categorical_accuracy"]),
         ("sparse_categorical_crossentropy", [{"TopKCategoricalAccuracy": {"k": 5}}], ["top_5_accuracy"]),
-        ("kl_divergence", ["AUC", "mse"], ["auc", "mean_squared_error"]),
+        ("kl_divergence", ["AUC", "mean_squared_error"], ["auc", "mean_squared_error"]),
     ],
 )
 def test_losses_and_metrics_get_their_labels_in_the_form_they_compare(loss, metrics, names):

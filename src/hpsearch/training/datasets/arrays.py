@@ -12,11 +12,11 @@ from hpsearch.space.values import Plain
 from hpsearch.training.datasets.splits import Array, Labels
 
 
-def images(array: Any, name: str, source: str, like: Array | None = None) -> Array:
-    """`array` as uint8 or float32 of shape (N, height, width, channels) or (N, features).
+def images(raw: Any, name: str, source: str, like: Array | None = None) -> Array:
+    """`raw` as uint8 or float32 of shape (N, height, width, channels) or (N, features).
 
     Args:
-        array: of shape (N, height, width) gets a channel; whatever is not uint8 becomes float32.
+        raw: of shape (N, height, width) gets a channel; whatever is not uint8 becomes float32.
         name: ``x_train``, for the error.
         source: file or folder, for the error.
         like: images whose shape (but for N) `array` must have.
@@ -24,7 +24,7 @@ def images(array: Any, name: str, source: str, like: Array | None = None) -> Arr
     Raises:
         DataError: not numbers, no images, another shape, or values that are NaN or infinite.
     """
-    array = np.asarray(array)
+    array: Array = np.asarray(raw)
     if array.dtype == object or array.dtype.kind not in "buif":
         raise DataError(f"{source}: {name} holds {array.dtype}, not numbers.")
     if array.ndim < 2 or 0 in array.shape:
@@ -41,13 +41,13 @@ def images(array: Any, name: str, source: str, like: Array | None = None) -> Arr
     return array
 
 
-def labels(array: Any, name: str, source: str, of: Array, classes: int | None = None) -> Labels:
-    """`array` as int32 labels of shape (N,), from 0; (N, 1) is flattened.
+def labels(raw: Any, name: str, source: str, of: Array, classes: int | None = None) -> Labels:
+    """`raw` as int32 labels of shape (N,), from 0; (N, 1) is flattened.
 
     Raises:
         DataError: not whole numbers, not as many as images in `of`, negative, or not below `classes`.
     """
-    array = np.asarray(array)
+    array: Array = np.asarray(raw)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:

@@ -42,7 +42,7 @@ def cached(dataset: Mapping[str, Plain], data_dir: str | None, cache_dir: str | 
         StorageFull: no room for the arrays.
     """
     source = source_of(dataset, custom=custom)
-    settings = {key: value for key, value in dataset.items() if key != "rescale"}
+    settings = {key: value for key, value in dataset.items() if key != "rescale"}  # the arrays are not rescaled
     identity = source.identity(settings, data_dir)
     if cache_dir is None or identity is None:
         return source.load(dataset, data_dir)
@@ -51,7 +51,8 @@ def cached(dataset: Mapping[str, Plain], data_dir: str | None, cache_dir: str | 
     if not entry.is_dir():
         _keep(entry, source.load(settings, data_dir))
     splits = _kept(entry)
-    splits = replace(splits, rescale=rescaling(dataset.get("rescale", ...), splits.x_train, splits.rescale))
+    if "rescale" in dataset:
+        splits = replace(splits, rescale=rescaling(dataset["rescale"], splits.x_train))
     if not json.loads((entry / "about.json").read_text())["has_test"]:
         return splits
 

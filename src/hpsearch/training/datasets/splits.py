@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hpsearch.errors import DataError
 from hpsearch.space.values import Plain
 from hpsearch.study import derive_seed
+from hpsearch.training.datasets.drawing import draw
 
 Array = NDArray[Any]
 Labels = NDArray[np.int32]
@@ -99,35 +100,18 @@ def images_of(wish: Plain, available: int, key: str) -> int:
 def stratified_draw(
     labels: Labels, among: Indices, count: int, seed: int, key: str, *, keep_rest: bool = True
 ) -> tuple[Indices, Indices]:
-    """`among` without and with `count` images drawn in proportion to the classes: (rest, drawn), both sorted.
+    """`among` (sorted) without and with `count` images drawn in proportion to the classes: (rest, drawn), both sorted.
 
     The draw has at least one image of every class, and so has the rest if `keep_rest`.
 
     Raises:
         DataError: there are too few images for that.
     """
-    classes, members = np.unique(labels[among], return_inverse=True)
-    sizes = np.bincount(members)
+    classes, sizes = np.unique(labels[among], return_counts=True)
     if keep_rest and sizes.min() < 2:
         lonely = int(classes[sizes.argmin()])
         raise DataError(f"{key}: class {lonely} has only one image here, so it cannot be in both parts of a split.")
     if count < len(classes) or (keep_rest and len(among) - count < len(classes)):
         raise DataError(f"{key}: {count} of {len(among)} images leave one part without some of {len(classes)} classes.")
-    quotas = _quotas(sizes, count, sizes - 1 if keep_rest else sizes)
-    order = np.random.default_rng(seed).permutation(len(among))
-    by_class = order[np.argsort(members[order], kind="stable")]
-    rank = np.arange(len(among)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    is_drawn = np.zeros(len(among), bool)
-    is_drawn[by_class[rank < np.repeat(quotas, sizes)]] = True
-    return np.sort(among[~is_drawn]), np.sort(among[is_drawn])
-
-
-def _quotas(sizes: Indices, count: int, most: Indices) -> Indices:
-    """How many of each class make `count`: in proportion to `sizes`, by largest remainders, within 1 .. `most`."""
-    exact = count * sizes / sizes.sum()
-    quotas: Indices = np.clip(np.floor(exact).astype(np.int64), 1, most)
-    while (missing := count - int(quotas.sum())) != 0:
-        step = 1 if missing > 0 else -1
-        movable = quotas < most if step > 0 else quotas > 1
-        quotas[np.argmax(np.where(movable, step * (exact - quotas), -np.inf))] += step
-    return quotas
+    is_drawn = draw(labels[among], count, seed, keep_rest)
+    return among[~is_drawn], among[is_drawn]

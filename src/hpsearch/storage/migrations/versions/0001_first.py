@@ -24,8 +24,9 @@ SELECT studies.name AS study,
        trials.epochs_done AS epochs,
        trials.model_parameters AS model_parameters,
        trials.seconds AS seconds,
-       (SELECT json_group_object(name, COALESCE(value_text, value_integer, value_float, value_boolean))
-        FROM trial_parameters WHERE trial_parameters.trial_id = trials.id) AS parameters
+       (SELECT json_group_object(name, value)
+        FROM (SELECT name, COALESCE(value_text, value_integer, value_float, value_boolean) AS value
+              FROM trial_parameters WHERE trial_parameters.trial_id = trials.id ORDER BY id)) AS parameters
 FROM trials JOIN studies ON studies.id = trials.study_id
 WHERE trials.state = 'complete'
 """

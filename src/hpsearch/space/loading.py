@@ -1,0 +1,459 @@
+"""From a file or a mapping to a checked `Space`, every mistake reported at once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from hpsearch.errors import Problem, SearchSpaceError
+from hpsearch.space.calls import CUSTOM, name_fault
+from hpsearch.space.catalogue import Catalogue, DataFacts, Kind
+from hpsearch.space.checking import Checker, Fault
+from hpsearch.space.cleaning import clean, refuse_references
+from hpsearch.space.definitions import Definitions, read_definitions
+from hpsearch.space.expressions import Expression, ExpressionError, parse_comparison
+from hpsearch.space.layers import LayerCheck, counters_in
+from hpsearch.space.overrides import apply_overrides
+from hpsearch.space.problems import Place, Problems, check_keys, show
+from hpsearch.space.reading import plain_form, read_file, read_text
+from hpsearch.space.references import ABSENT, ReferenceSyntaxError, is_switch, names_in, reference_in
+from hpsearch.space.retraining import TRAINING_KEYS, read_retrain
+from hpsearch.space.scopes import Scope, Vocabulary, thresholds_of
+from hpsearch.space.sections import Section, read_dataset, read_limits, read_objective, read_search, read_study
+from hpsearch.space.settings import SearchSettings
+from hpsearch.space.space import Objective, Space
+from hpsearch.space.training_settings import (
+    DEFAULTS,
+    KEYS,
+    SettingRules,
+    horizon_faults,
+    is_off,
+    share_or_count_faults,
+)
+from hpsearch.space.values import BROKEN, Pairs, Plain, Scalar, contains_broken, is_whole, json_form
+
+SECTIONS = (
+    "study",
+    "description",
+    "seed",
+    "dataset",
+    "parameters",
+    "model",
+    "training",
+    "objective",
+    "constraints",
+    "search",
+    "limits",
+    "retrain",
+)
+_FILLERS = {"classes": 10, "input_shape": [32, 32, 3]}  # while the data are not known, for checks that need some
+
+
+def load(
+    source: str | Path | Mapping[str, Plain],
+    catalogue: Catalogue,
+    overrides: Sequence[str] = (),
+    base: Path | None = None,
+    *,
+    data_needed: bool = True,
+) -> Space:
+    """The space that a file, or the mapping that it would hold, describes.
+
+    Args:
+        source: a path, or a mapping; mistakes in a mapping carry no line.
+        catalogue: names, signatures and facts from the rooms above.
+        overrides: ``key.path=value`` each, laid over the document before it is checked.
+        base: what relative paths are relative to; by default the file's folder, or the current one for a mapping.
+        data_needed: False lets data sets of one's own be missing; their classes and shape are then unknown.
+
+    Raises:
+        SearchSpaceError: with every mistake.
+    """
+    if isinstance(source, Mapping):
+        problems = Problems()
+        text, tree = "", plain_form(source, problems)
+        folder = base or Path.cwd()
+    else:
+        path = Path(source)
+        problems = Problems(str(source))
+        text = read_file(path)
+        tree = read_text(text, problems, str(source))
+        folder = base or path.parent
+    if not isinstance(tree, dict) or not tree:
+        problems.raise_if_any()
+        what = "is empty" if tree is None or tree == {} else f"holds {show(tree)}"
+        raise SearchSpaceError(
+            [
+                Problem(
+                    f"The space {what}; a mapping with `study`, `dataset`, `model`, ... was expected.",
+                    _file(source),
+                    None,
+                )
+            ]
+        )
+    tree = apply_overrides(tree, overrides, problems)
+    space = _Loading(tree, problems, catalogue, folder, data_needed).space(text)
+    problems.raise_if_any()
+    assert space is not None
+    return space
+
+
+def _file(source: str | Path | Mapping[str, Plain]) -> str | None:
+    return None if isinstance(source, Mapping) else str(source)
+
+
+class _Loading:
+    """One document on its way to a space."""
+
+    def __init__(self, tree: Section, problems: Problems, catalogue: Catalogue, base: Path, data_needed: bool) -> None:
+        self._written = tree
+        self._problems = problems
+        self._catalogue = catalogue
+        self._base = base
+        self._data_needed = data_needed
+        self._tree = {key: self._cleaned(key, value) for key, value in tree.items()}
+
+    def _cleaned(self, key: str, value: Plain) -> Plain:
+        if key in ("parameters", "model", "training", "retrain"):
+            return clean(value, self._problems, (key,))
+        if key == "dataset" and isinstance(value, dict):
+            return {k: clean(v, self._problems, (key, k)) if k == "train_subset" else v for k, v in value.items()}
+        if key in ("search", "limits", "objective"):
+            return refuse_references(value, self._problems, (key,), key)
+        return value
+
+    def space(self, text: str) -> Space | None:
+        """The space; None where the document has mistakes, all of which are recorded."""
+        tree, problems = self._tree, self._problems
+        trainer = self._trainer()
+        required = ["study", "training"] if trainer == "simulated" else ["study", "dataset", "model", "training"]
+        check_keys(problems, tree, (), SECTIONS, "The space", required)
+        read_study(tree, problems)
+        definitions = read_definitions(tree.get("parameters"), problems)
+        dataset, facts = self._dataset()
+        vocabulary = self._vocabulary(definitions, facts)
+        counters = counters_in(tree.get("model"))
+        self._check_counters(definitions, counters)
+        checker = Checker(vocabulary, self._catalogue, problems, definitions.broken, frozenset(counters))
+        if "model" in tree:
+            LayerCheck(checker).model(tree["model"])
+        search = self._search(vocabulary, definitions)
+        objective, rules = self._objective(checker, trainer, dataset)
+        training, epochs = self._training(checker, rules, trainer)
+        retrain, retrain_settings = read_retrain(tree.get("retrain", {}), checker, rules, training, epochs)
+        self._train_subset(checker)
+        self._constraints(checker)
+        limits, limit_values = read_limits(tree.get("limits", {}), problems)
+        if trainer != "simulated":
+            self._unused(definitions)
+        if len(problems) or search is None:
+            return None
+        resolved = {
+            "study": tree["study"],
+            "description": tree.get("description", ""),
+            "seed": tree.get("seed", 1),
+            **({"dataset": dataset} if dataset is not None else {}),
+            "parameters": tree.get("parameters") or {},
+            **({"model": tree["model"]} if "model" in tree else {}),
+            "training": training,
+            "objective": objective,
+            "constraints": tree.get("constraints", []),
+            "search": search[0],
+            "limits": limits,
+            "retrain": retrain,
+        }
+        resolved = json_form(resolved)
+        return Space(
+            yaml=text or json.dumps(resolved, indent=2, ensure_ascii=False),  # JSON is YAML
+            resolved=resolved,
+            name=tree["study"],
+            description=resolved["description"],
+            seed=resolved["seed"],
+            trainer=trainer,
+            objective=Objective(objective["metric"], objective["direction"]),
+            search=search[1],
+            limits=limit_values,
+            retrain=retrain_settings,
+            facts=None if trainer == "simulated" else facts,
+            epochs=int(epochs),
+            uses_custom=_uses_custom(resolved),
+            vocabulary=vocabulary,
+            rules=rules,
+        )
+
+    # Names -----------------------------------------------------------------------------------------------------------
+
+    def _trainer(self) -> str:
+        training = self._tree.get("training")
+        trainer = training.get("trainer", "keras") if isinstance(training, dict) else "keras"
+        if trainer is BROKEN:
+            return "keras"
+        if (fault := name_fault(self._catalogue, Kind.TRAINER, trainer)) is not None or CUSTOM.fullmatch(str(trainer)):
+            message = fault.message if fault is not None else f"`{trainer}` is not a trainer"
+            self._problems.add(("training", "trainer"), message if message.endswith(("?", ".")) else f"{message}.")
+            return "keras"
+        return str(trainer)
+
+    def _dataset(self) -> tuple[Section | None, DataFacts | None]:
+        if "dataset" not in self._tree:
+            return None, None
+        return read_dataset(
+            self._tree["dataset"], self._problems, self._catalogue, self._base, data_needed=self._data_needed
+        )
+
+    def _vocabulary(self, definitions: Definitions, facts: DataFacts | None) -> Vocabulary:
+        built_in: dict[str, Plain] = {}
+        if facts is not None:
+            built_in = {"classes": facts.classes, "input_shape": list(facts.input_shape)}
+        elif self._trainer_needs_data() or "dataset" in self._tree:
+            built_in = dict(_FILLERS)
+        keys: dict[str, list[Scalar]] = {}
+        _switch_keys(self._tree, keys)
+        thresholds = thresholds_of(definitions.parameters.values(), keys)
+        return Vocabulary(definitions.parameters, definitions.constants, definitions.families, built_in, thresholds)
+
+    def _trainer_needs_data(self) -> bool:
+        training = self._tree.get("training")
+        return not isinstance(training, dict) or training.get("trainer", "keras") == "keras"
+
+    def _check_counters(self, definitions: Definitions, counters: Mapping[str, Place]) -> None:
+        defined = {*definitions.parameters, *definitions.constants, *definitions.families}
+        for name in counters:
+            if name in defined:
+                self._problems.add(
+                    ("parameters", name),
+                    f"`{name}` is the counter of a repeat of the model; choose another name, or another `as:` there.",
+                )
+
+    def _search(self, vocabulary: Vocabulary, definitions: Definitions) -> tuple[Section, SearchSettings] | None:
+        tree = self._tree.get("search")
+        if definitions.broken and isinstance(tree, dict):  # `enqueue` cannot be judged while a parameter is unsound
+            tree = {key: value for key, value in tree.items() if key != "enqueue"}
+        has_parameters = bool(definitions.parameters or definitions.broken)
+        return read_search(tree, self._problems, self._catalogue, vocabulary.parameters, has_parameters=has_parameters)
+
+    # Training --------------------------------------------------------------------------------------------------------
+
+    def _objective(
+        self, checker: Checker, trainer: str, dataset: Section | None
+    ) -> tuple[dict[str, str], SettingRules]:
+        training = self._tree.get("training")
+        sections = [section for section in (training, self._tree.get("retrain")) if isinstance(section, dict)]
+        metrics: list[str] = ["accuracy"] if trainer == "simulated" else []
+        for section in sections or [{}]:
+            metrics += self._stored_metrics(checker, section.get("metrics", DEFAULTS["metrics"]))
+        objective = read_objective(
+            self._tree.get("objective", {}),
+            self._problems,
+            self._catalogue,
+            metrics,
+            open_to_known=trainer != "simulated",
+        )
+        if dataset is not None and dataset.get("validation", 0) is None and objective["metric"].startswith("val_"):
+            self._problems.add(
+                ("dataset", "validation"),
+                f"Without validation images the objective `{objective['metric']}` cannot be measured; split some off.",
+            )
+        stored = dict.fromkeys(["loss", objective["metric"].removeprefix("val_"), *metrics])
+        measured = (*(f"val_{name}" for name in stored), *stored)
+        return objective, SettingRules(self._catalogue, measured)
+
+    def _stored_metrics(self, checker: Checker, tree: Plain) -> list[str]:
+        if contains_broken(tree) or (not isinstance(tree, list) and not is_switch(tree)):
+            return []
+        before = len(self._problems)
+        silent = Checker(checker.vocabulary, self._catalogue, Problems(), frozenset(), frozenset())
+        if not silent.names_are_known(tree, Scope(), ()):
+            return []
+        assert before == len(self._problems)
+        names = []
+        for metrics in silent.values_reaching(tree, Scope()):
+            rules = SettingRules(self._catalogue, ())
+            for metric in metrics if isinstance(metrics, list) else []:
+                if not any(rules.faults("metrics", [metric])):
+                    names.append(self._catalogue.metric_name(metric))
+        return names
+
+    def _training(self, checker: Checker, rules: SettingRules, trainer: str) -> tuple[Section, Plain]:
+        """The section with defaults, and a trial's full budget; BROKEN where that is not known."""
+        tree, place = self._tree.get("training", BROKEN), ("training",)
+        if not isinstance(tree, dict):
+            if tree is not BROKEN:
+                self._problems.add(place, f"`training` is {show(tree)}, but a mapping was expected.")
+            return {}, BROKEN
+        own = tuple(self._catalogue.signature(Kind.TRAINER, trainer).arguments) if trainer != "keras" else ()
+        budget = self._budget()
+        required = [] if trainer == "simulated" else ["optimizer", "loss"]
+        if budget is None:
+            required.append("epochs")
+        elif "epochs" in tree:
+            backend = self._tree["search"]["backend"]
+            self._problems.add(
+                (*place, "epochs"),
+                f"A trial's budget under `{backend}` is `search.max_epochs`; leave `training.epochs` out.",
+            )
+        check_keys(self._problems, tree, place, (*TRAINING_KEYS, *own), "`training`", required)
+        for key, value in tree.items():
+            if key in KEYS:
+                checker.check(value, Scope(), (*place, key), partial(rules.faults, key))
+        if own:
+            settings = {key: value for key, value in tree.items() if key in own}
+            checker.check(settings, Scope(), place, partial(_trainer_faults, self._catalogue, trainer))
+        defaults = {} if trainer == "simulated" else dict(DEFAULTS)
+        section = {
+            "trainer": trainer,
+            **defaults,
+            **{key: value for key, value in tree.items() if key in (*TRAINING_KEYS, *own)},
+        }
+        epochs = budget if budget is not None else self._fixed_epochs(checker, tree.get("epochs", BROKEN))
+        if "learning_rate_schedule" in tree and epochs is not BROKEN and is_whole(epochs):
+            together = {"learning_rate_schedule": tree["learning_rate_schedule"], "epochs": epochs}
+            before = len(self._problems)
+            if checker.names_are_known(together, Scope(), place) and before == len(self._problems):
+                checker.check(together, Scope(), place, horizon_faults)
+        return section, epochs
+
+    def _budget(self) -> Plain:
+        """Epochs of a trial where the search backend says them; None where `training` does."""
+        search = self._tree.get("search")
+        if not isinstance(search, dict):
+            return None
+        backend = search.get("backend", "random")
+        if not isinstance(backend, str) or backend not in self._catalogue.names(Kind.BACKEND):
+            return search.get("max_epochs")
+        if "max_epochs" not in self._catalogue.signature(Kind.BACKEND, backend).arguments:
+            return None
+        epochs = search.get("max_epochs", BROKEN)
+        return int(epochs) if is_whole(epochs) and epochs >= 1 else BROKEN
+
+    def _fixed_epochs(self, checker: Checker, tree: Plain) -> Plain:
+        """The largest value of `training.epochs`: a trial's full budget is one number of the study."""
+        if contains_broken(tree):
+            return BROKEN
+        silent = Checker(checker.vocabulary, self._catalogue, Problems(), frozenset(), frozenset())
+        if not silent.names_are_known(tree, Scope(), ()):
+            return BROKEN
+        values = [value for value in silent.values_reaching(tree, Scope()) if is_whole(value) and value >= 1]
+        return int(max(values)) if values else BROKEN
+
+    # The rest --------------------------------------------------------------------------------------------------------
+
+    def _train_subset(self, checker: Checker) -> None:
+        dataset = self._tree.get("dataset")
+        if isinstance(dataset, dict) and "train_subset" in dataset:
+            checker.check(dataset["train_subset"], Scope(), ("dataset", "train_subset"), _subset_faults)
+
+    def _constraints(self, checker: Checker) -> None:
+        tree, place = self._tree.get("constraints", []), ("constraints",)
+        if not isinstance(tree, list) or isinstance(tree, Pairs):
+            if tree is not BROKEN:
+                self._problems.add(place, f'`constraints` is {show(tree)}, but a list such as ["a <= b"] was expected.')
+            return
+        for number, text in enumerate(tree):
+            if text is not BROKEN:
+                self._constraint(checker, text, (*place, number))
+
+    def _constraint(self, checker: Checker, text: Plain, place: Place) -> None:
+        if not isinstance(text, str):
+            self._problems.add(place, f'{show(text)} is no constraint; text such as "a <= 2 * b" was expected.')
+            return
+        try:
+            constraint = parse_comparison(text)
+        except ExpressionError as error:
+            self._problems.add(place, f"The constraint {show(text)} cannot be read: {error}.")
+            return
+        also = ("model_parameters",)
+        mentions = [f"${name}" for name in sorted(constraint.names)]
+        if not checker.names_are_known(mentions, Scope(), place, also):
+            return
+        names = sorted(constraint.names - set(also))
+        # a mapping of references stands for the constraint, so that each value is tried in it
+        tree = {name: f"${name}" for name in names}
+        checker.check(tree, Scope(), place, partial(_constraint_faults, constraint, frozenset(names)))
+
+    def _unused(self, definitions: Definitions) -> None:
+        """Report what is defined but mentioned nowhere; a mention under a misspelt key counts."""
+        mentioned = set().union(*(names_in(value) for key, value in self._written.items() if key != "parameters"))
+        for text in _texts(self._written.get("constraints", [])):
+            mentioned |= set(re.findall(r"[A-Za-z_]\w*", text))
+        mentioned |= {
+            name
+            for text in _texts({k: v for k, v in self._written.items() if k not in ("parameters", "search")})
+            if "$" in text
+            for name in re.findall(r"[A-Za-z_]\w*", text)
+        }
+        parameters = self._tree.get("parameters")
+        for name, definition in parameters.items() if isinstance(parameters, dict) else ():
+            mentioned |= {inner for inner in names_in(definition) if inner != name}
+            if isinstance(definition, dict) and isinstance(definition.get("when"), dict):
+                mentioned |= set(definition["when"])
+        for name in [*definitions.constants, *definitions.parameters]:
+            family = definitions.parameters[name].family if name in definitions.parameters else None
+            uses = {family, *definitions.families[family].members} if family in definitions.families else {name}
+            if not uses & mentioned and not self._has_near_miss(family or name):
+                what = "constant" if name in definitions.constants else "parameter"
+                self._problems.add(
+                    ("parameters", family or name),
+                    f"The {what} `{family or name}` is used nowhere; use it as `${family or name}`, or remove it.",
+                )
+
+    def _has_near_miss(self, name: str) -> bool:
+        """Whether an unknown name was probably meant to be this one, which has been told."""
+        return self._problems.mentions(f"did you mean `{name}`?")
+
+
+def _subset_faults(value: Plain) -> Iterator[Fault]:
+    if value is not ABSENT and not is_off(value):
+        yield from share_or_count_faults("train_subset", value)
+
+
+def _trainer_faults(catalogue: Catalogue, trainer: str, value: Plain) -> Iterator[Fault]:
+    problem = catalogue.problem(Kind.TRAINER, trainer, {} if value is ABSENT else value)
+    if problem is not None:
+        yield Fault(problem.rstrip("."), structural=False)
+
+
+def _constraint_faults(constraint: Expression, names: frozenset[str], value: Plain) -> Iterator[Fault]:
+    known = {} if value is ABSENT else value
+    if names - set(known):
+        return  # over an inactive parameter, so not applied
+    try:
+        constraint.value({**known, "model_parameters": 1_000})
+    except ExpressionError as error:
+        yield Fault(f"The constraint {show(constraint.text)} has no value: {error}", structural=False)
+
+
+def _texts(tree: Plain) -> Iterator[str]:
+    """Every text in `tree`, keys included."""
+    if isinstance(tree, str):
+        yield tree
+    elif isinstance(tree, dict):
+        for key, value in tree.items():
+            yield key
+            yield from _texts(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _texts(value)
+
+
+def _switch_keys(tree: Plain, found: dict[str, list[Scalar]]) -> None:
+    """The case keys of every switch over a plain name."""
+    if is_switch(tree) and isinstance(tree.get("cases"), dict | list):
+        try:
+            subject = reference_in(tree["switch"])
+        except ReferenceSyntaxError:
+            subject = None
+        if isinstance(subject, str):
+            pairs = tree["cases"] if isinstance(tree["cases"], list) else []
+            found.setdefault(subject, []).extend(pair[0] for pair in pairs if isinstance(pair, list) and pair)
+    for value in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        _switch_keys(value, found)
+
+
+def _uses_custom(resolved: Mapping[str, Plain]) -> bool:
+    parts = [resolved.get(key) for key in ("parameters", "model", "training", "retrain")]
+    name = resolved.get("dataset", {}).get("name")
+    return any(CUSTOM.fullmatch(text) is not None for text in _texts([*parts, name]))

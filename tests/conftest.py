@@ -1,0 +1,34 @@
+"""What holds for the whole suite: Keras's backend in this process, and which tests this machine can run."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+# The coordinator's side of hpsearch runs on NumPy, the trainer on TensorFlow; Keras decides once a process.
+os.environ.setdefault("KERAS_BACKEND", "numpy")
+
+collect_ignore = [] if os.environ["KERAS_BACKEND"] == "tensorflow" else ["training/tensorflow_side"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if marked and not has_gpu():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="needs an NVIDIA GPU"))
+
+
+def has_gpu() -> bool:
+    """Whether NVIDIA's driver knows a GPU."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:  # no driver
+        return False
+    try:
+        return bool(pynvml.nvmlDeviceGetCount())
+    finally:
+        pynvml.nvmlShutdown()

@@ -1,0 +1,169 @@
+"""Studies on `simulated` training with a clock of our own."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hpsearch.execution import launch
+from hpsearch.execution.coordinator import Coordinator, Setting
+from hpsearch.execution.executor import Slot
+from hpsearch.execution.inline import InlineExecutor
+from hpsearch.execution.limits import End
+from hpsearch.execution.messages import EpochDone, Event, SlotLost
+from hpsearch.execution.opening import open_space
+from hpsearch.execution.progress import Nobody
+from hpsearch.execution.records import Records
+from hpsearch.search.registry import make_backend
+from hpsearch.space import Space
+from hpsearch.storage import Store, open_store
+from hpsearch.study import Trial
+
+SIMULATED: dict[str, Any] = {
+    "study": "simulated",
+    "seed": 7,
+    "parameters": {
+        "units": {"type": "int", "min": 16, "max": 128, "step": 16},
+        "activation": ["relu", "tanh", "leaky_relu"],
+        "alpha": {"type": "float", "min": 0.1, "max": 0.3, "step": 0.1, "when": {"activation": "leaky_relu"}},
+        "rate": {"type": "float", "min": 1e-4, "max": 1e-1, "scale": "log"},
+    },
+    "training": {"trainer": "simulated", "epochs": 4},
+    "search": {"backend": "random", "max_trials": 12},
+}
+
+
+class VirtualExecutor(InlineExecutor):
+    """Runs jobs in this process; random durations, on a clock that it moves itself, decide which slot speaks next."""
+
+    def __init__(self, slots: Sequence[Slot], durations: random.Random) -> None:
+        super().__init__(slots)
+        self.now = 0.0
+        self._durations = durations
+        self._due: list[tuple[float, int]] = []
+        self._scheduled: set[int] = set()
+
+    def wait(self, timeout_seconds: float) -> Sequence[Event]:
+        for index, running in self._jobs.items():
+            if running.has_work and index not in self._scheduled:
+                heapq.heappush(self._due, (self.now + self._durations.uniform(0.1, 3.0), index))
+                self._scheduled.add(index)
+        if not self._due:
+            self.now += timeout_seconds
+            return ()
+        self.now, index = heapq.heappop(self._due)
+        self._scheduled.discard(index)
+        running = self._jobs.get(index)
+        if running is None or not running.has_work:
+            return ()
+        events = running.step()
+        if running.ended:
+            del self._jobs[index]
+        return events
+
+
+class PowerCut(Exception):
+    """The coordinator's process ends here."""
+
+
+class FailingExecutor(VirtualExecutor):
+    """Loses workers, and at last the coordinator itself, at random moments."""
+
+    def __init__(self, slots: Sequence[Slot], durations: random.Random, losses: float, cut_after: int | None) -> None:
+        super().__init__(slots, durations)
+        self._losses = losses
+        self._cut_after = cut_after
+        self._words = 0
+
+    def wait(self, timeout_seconds: float) -> Sequence[Event]:
+        events: list[Event] = list(super().wait(timeout_seconds))
+        self._words += len(events)
+        if self._cut_after is not None and self._words >= self._cut_after:
+            raise PowerCut
+        for event in list(events):
+            if isinstance(event, EpochDone) and self._durations.random() < self._losses:
+                for index, running in list(self._jobs.items()):
+                    if running.job.trial == event.trial:
+                        del self._jobs[index]
+                        events.append(SlotLost(index, running.job.trial, running.job.attempt, "killed"))
+        return events
+
+
+class Laboratory:
+    """Runs studies in one database."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = folder / "studies.db"
+        self.folder = folder
+
+    def space(self, **sections: Any) -> Space:
+        """The simulated space with some sections replaced."""
+        return open_space({**SIMULATED, **sections})
+
+    def run(
+        self,
+        space: Space,
+        *,
+        name: str = "simulated",
+        slots: int = 1,
+        lag: int | None = None,
+        durations: int = 0,
+        losses: float = 0.0,
+        cut_after: int | None = None,
+    ) -> End:
+        """Run or go on with a study; PowerCut where `cut_after` words of workers have come."""
+        seats = [Slot(index) for index in range(slots)]
+        executor = FailingExecutor(seats, random.Random(durations), losses, cut_after)
+        with open_store(self.database, create=True) as store:
+            if store.has_study(name):
+                study = store.study(name)
+            else:
+                study = launch.create(store, space, name, slots=slots, threads=1, onednn=True)
+                if lag is not None:
+                    study = replace(study, lag=lag)
+            if lag is not None:
+                study = replace(study, lag=lag)
+            with store.claim(study.id) as lease:
+                coordinator = Coordinator(
+                    study=study,
+                    space=space,
+                    backend=make_backend(space.parameters, space.search, study.objective, space.epochs, study.seed),
+                    executor=executor,
+                    records=Records(store, store.writer(lease), study, store.artifacts_dir(study.id)),
+                    count_parameters=None,
+                    setting=Setting(checkpoint_dir=store.artifacts_dir(study.id) / "checkpoints"),
+                    observer=Nobody(),
+                    clock=lambda: executor.now,
+                )
+                return coordinator.run()
+
+    def trials(self, name: str = "simulated") -> list[Trial]:
+        """All rows."""
+        with open_store(self.database) as store:
+            return store.trials(store.study(name).id, with_values=store.study(name).objective.metric)
+
+    def table(self, name: str = "simulated") -> list[tuple[Any, ...]]:
+        """What must be the same whatever happens on the way."""
+        return [
+            (
+                trial.number,
+                dict(trial.parameters),
+                trial.bracket,
+                trial.rung,
+                trial.parent,
+                trial.epochs,
+                trial.epochs_done,
+                trial.state.value,
+                trial.value,
+                dict(trial.values),
+            )
+            for trial in self.trials(name)
+        ]
+
+    def store(self) -> Store:
+        """For looking closer."""
+        return open_store(self.database)
