@@ -45,7 +45,7 @@ def hpsearch(workers: int) -> Contender:
         _, best = _finish(
             [*command, "best", "--study", "digits", "--database", database, "--top", "1", "--format", "json"]
         )
-        return seconds, float(json.loads(best)[0]["value"])
+        return seconds, float(json.loads(best)[0]["search"]["value"])
 
     return run
 

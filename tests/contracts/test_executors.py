@@ -200,7 +200,7 @@ def test_workers_are_gone_within_two_seconds_of_their_coordinator(how):
         coordinator.send_signal(how)
         coordinator.wait()
 
-        gone, alive = psutil.wait_procs(workers, timeout=2.0)
+        _, alive = psutil.wait_procs(workers, timeout=2.0)
         assert not alive
 
 

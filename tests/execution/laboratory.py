@@ -135,7 +135,7 @@ class Laboratory:
                     executor=executor,
                     records=Records(store, store.writer(lease), study, store.artifacts_dir(study.id)),
                     count_parameters=None,
-                    setting=Setting(checkpoint_dir=store.artifacts_dir(study.id) / "checkpoints"),
+                    setting=Setting(),
                     observer=Nobody(),
                     clock=lambda: executor.now,
                 )

@@ -6,18 +6,18 @@ import pytest
 from tests.execution.laboratory import PowerCut
 
 SEARCHES = {
-    "random": {"backend": "random", "max_trials": 14},
-    "grid": {"backend": "grid", "max_trials": 14},
+    "random": {"backend": "random", "max_trials": 10},
+    "grid": {"backend": "grid", "max_trials": 10},
     "hyperband": {"backend": "hyperband", "max_epochs": 9, "factor": 3},
     "bayesian": {"backend": "bayesian", "max_trials": 8},
-    "tpe": {"backend": "optuna", "sampler": "tpe", "max_trials": 14},
-    "tpe-median": {"backend": "optuna", "pruner": "median", "max_trials": 14, "order": "number"},
-    "tpe-halving": {"backend": "optuna", "pruner": "successive_halving", "max_trials": 14, "order": "number"},
+    "tpe": {"backend": "optuna", "sampler": "tpe", "max_trials": 10},
+    "tpe-median": {"backend": "optuna", "pruner": "median", "max_trials": 10, "order": "number"},
+    "tpe-halving": {"backend": "optuna", "pruner": "successive_halving", "max_trials": 10, "order": "number"},
     "random-hyperband": {
         "backend": "optuna",
         "sampler": "random",
         "pruner": "hyperband",
-        "max_trials": 14,
+        "max_trials": 10,
         "order": "number",
     },
 }
@@ -35,7 +35,7 @@ def space(request, laboratory):
 
 def test_two_four_and_eight_slots_give_one_table_at_one_lag(laboratory, space):
     tables = []
-    for slots in (1, 2, 4, 8):
+    for slots in (2, 4, 8):
         name = f"slots-{slots}"
         laboratory.run(space, name=name, slots=slots, lag=8, durations=slots)
         tables.append(laboratory.table(name))
@@ -47,13 +47,13 @@ def test_two_four_and_eight_slots_give_one_table_at_one_lag(laboratory, space):
 def test_a_study_cut_at_any_point_ends_with_the_table_of_an_undisturbed_one(laboratory, space):
     laboratory.run(space, name="calm", slots=3, lag=6)
 
-    for cut_after in (1, 2, 5, 9, 14, 23, 31):
+    for cut_after in (1, 9, 23):
         name = f"cut-{cut_after}"
         with pytest.raises(PowerCut):
             laboratory.run(space, name=name, slots=3, lag=6, durations=cut_after, cut_after=cut_after)
         for again in range(40):
             try:
-                laboratory.run(space, name=name, slots=2, lag=6, durations=again, cut_after=17)
+                laboratory.run(space, name=name, slots=2, lag=6, durations=again, cut_after=25)
                 break
             except PowerCut:
                 continue

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -99,6 +98,14 @@ class Commands(click.Group):
             ctx.exit(INTERRUPTED)
 
 
+class StderrHandler(logging.Handler):
+    """Writes to what is stderr at the moment: a live display takes its place while it is shown."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        click.echo(self.format(record), err=True)
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("-v", "--verbose", count=True, help="Tell more on stderr; -vv for everything.")
 @click.version_option(hpsearch.__version__, prog_name="hpsearch")
@@ -107,7 +114,10 @@ def cli(ctx: click.Context, verbose: int) -> None:
     """Search the hyperparameters of a Keras model: one YAML file in, the best model retrained and tested out."""
     ctx.obj = Settings(verbose, _keras_backend_of_the_person)
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr, level=level)
+    handler = StderrHandler()
+    detail = " %(levelname)s %(name)s:" if verbose else ""
+    handler.setFormatter(logging.Formatter(f"%(asctime)s{detail} %(message)s", datefmt="%H:%M:%S"))
+    logging.basicConfig(handlers=[handler], level=level)
     if verbose < 2:  # every migration step of an up-to-date database is no news
         logging.getLogger("alembic").setLevel(logging.WARNING)
 

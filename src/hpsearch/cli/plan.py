@@ -47,7 +47,7 @@ def plan(space: str, database: str, study: str | None, workers: str, overrides: 
     rows: list[Row] = [
         ("study", f"{opened.name}: {opened.description}" if opened.description else opened.name),
         ("backend", _backend(opened)),
-        ("order", f"{planned.order}, lag {lag} with {len(slots)} workers. {planned.reason}"),
+        ("order", f"{planned.order}, lag {lag} with {_workers(len(slots))}. {planned.reason}"),
         *_brackets(planned),
         ("trials", f"{planned.trials:,}, {planned.epochs:,} epochs in all" + _each(planned, opened)),
         ("retrain", _retrain(opened)),
@@ -56,6 +56,10 @@ def plan(space: str, database: str, study: str | None, workers: str, overrides: 
     ]
     for name, text in rows:
         click.echo(f"{name:<10} {text}")
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker{'s' if count != 1 else ''}"
 
 
 def _backend(space: Space) -> str:
@@ -122,4 +126,4 @@ def _time(database: str, name: str, space: Space, epochs: int, workers: int) -> 
         return unknown
     other = "" if study.hash == space.hash else ", which was made from another version of the file"
     total = readable_seconds(seconds * epochs / workers)
-    return f"about {total} for the search with {workers} workers: {seconds:.2f} s an epoch in study {name}{other}"
+    return f"about {total} for the search with {_workers(workers)}: {seconds:.2f} s an epoch in study {name}{other}"

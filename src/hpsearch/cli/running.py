@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from hpsearch.cli.session import Session, Wish, slots_for, tell
-from hpsearch.errors import ConfigError, NothingFinished
+from hpsearch.cli.session import Session, Wish, cache_dir, slots_for, tell
+from hpsearch.errors import ConfigError, DataError, NothingFinished, StorageFull
 from hpsearch.execution import launch
 from hpsearch.execution.devices import make_slots, this_machine
 from hpsearch.execution.opening import open_space
@@ -72,6 +72,7 @@ def run_space(source: Path | Mapping[str, Plain], request: Request) -> int:
         if request.tell_study is not None:
             Path(request.tell_study).write_text(json.dumps({"study": name, "database": str(store.path.absolute())}))
         if not store.has_study(name):
+            check_data(space, wish)
             slots = slots_for(space, wish)
             threads = slots[0].threads
             study = launch.create(store, space, name, slots=len(slots), threads=threads, onednn=_onednn(wish))
@@ -90,6 +91,25 @@ def resume_study(name: str, request: Request) -> int:
         space = open_space(study.resolved, request.overrides, wish.data_dir)
         made = launch.changes(store, study, space, again="--study NEW")
         return _go(store, study, space, wish, made)
+
+
+def check_data(space: Space, wish: Wish) -> None:
+    """Load a new study's data once, before anything is written: workers then find them decoded.
+
+    Raises:
+        DataError: they are missing, unreadable, cannot be split as asked, or there is no room to keep them.
+    """
+    if space.facts is None:
+        return
+    from hpsearch.training.datasets import cached, split_indices
+
+    # a drawn train_subset is each trial's own affair
+    dataset = {key: value for key, value in space.resolved["dataset"].items() if key != "train_subset"}
+    try:
+        splits = cached(dataset, wish.data_dir, cache_dir(wish.environment))
+    except StorageFull as error:
+        raise DataError(str(error)) from error
+    split_indices(dataset, splits.y_train, space.seed, own_validation=splits.x_val is not None)
 
 
 def prepare_process(request: Request) -> None:

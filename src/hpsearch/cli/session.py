@@ -153,7 +153,6 @@ class Session:
                 records=Records(self._store, self._writer, self._study, self._folder),
                 count_parameters=self._paper(),
                 setting=Setting(
-                    checkpoint_dir=self._folder / "checkpoints",
                     data_dir=self._wish.data_dir,
                     cache_dir=cache_dir(self._wish.environment),
                     keep_best=0 if self._space.retrain.changes else (self._space.retrain.top or sys.maxsize),

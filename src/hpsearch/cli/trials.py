@@ -62,7 +62,7 @@ def _row(trial: Trial) -> dict[str, Any]:
         line = f"{line}: {_reason(trial.error)}"
     epochs = f"{trial.epochs_done}/{trial.epochs}"
     row = {"trial": trial.number, "state": state, "value": trial.value, "epochs": epochs, "rung": trial.rung}
-    return row | {"seconds": round(trial.seconds, 1), "parameters": line}
+    return row | {"seconds": f"{trial.seconds:7.1f}", "parameters": line}
 
 
 def _reason(error: str) -> str:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from hpsearch.errors import StudyFailed
 from hpsearch.execution.checkpoints import Checkpoints
@@ -41,7 +40,6 @@ _LOST_IN_A_ROW = 3  # workers lost at one trial with no epoch finished between
 class Setting:
     """Where a search runs: what is neither asked nor found out."""
 
-    checkpoint_dir: Path | None = None
     data_dir: str | None = None
     cache_dir: str | None = None
     keep_best: int = 0  # checkpoints of that many best trials are kept for an evaluation without a retrain
@@ -282,7 +280,7 @@ class Coordinator:
             attempt=live.attempts,
             task=self._task(trial),
             checkpoint=checkpoint,
-            checkpoint_dir=str(self._setting.checkpoint_dir) if self._setting.checkpoint_dir else None,
+            checkpoint_dir=str(self._records.checkpoint_dir),
             final_checkpoint=self._checkpoints.wants_final(trial),
         )
         self._orders.append(lambda: self._executor.submit(slot, job))

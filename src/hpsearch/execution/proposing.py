@@ -110,5 +110,5 @@ class Proposer:
                 size = self._count_parameters(configuration)
         except BuildError as error:
             return None, str(error)
-        broken = self._space.broken_constraint(proposal.parameters, size)
+        broken = self._space.broken_constraint(proposal.parameters, size or 0)  # simulated training has none
         return size, None if broken is None else f"breaks the constraint {broken}"

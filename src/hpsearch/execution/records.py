@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from hpsearch.execution.messages import EpochDone, Saved, Started
@@ -67,11 +68,18 @@ class Records:
         self._accounted_at = clock()
         self._seconds_before = study.coordinator_seconds
 
+    @property
+    def checkpoint_dir(self) -> Path:
+        """Where workers write the checkpoints of trials."""
+        return self._artifacts_dir / "checkpoints"
+
     def load(self) -> History:
-        """All rows that the search goes on from."""
+        """All rows that the search goes on from. Files that no row names, left by a crash, are removed."""
         trials = self._store.trials(self._study.id, with_values=self._study.objective.metric)
         checkpoints: dict[int, Saved] = {}
-        for artifact in self._store.artifacts(self._study.id, kind=_CHECKPOINT):
+        artifacts = self._store.artifacts(self._study.id, kind=_CHECKPOINT)
+        self._remove_strays({self._artifacts_dir / artifact.path for artifact in artifacts})
+        for artifact in artifacts:
             assert artifact.trial is not None
             assert artifact.epoch is not None
             last = checkpoints.get(artifact.trial)
@@ -84,6 +92,11 @@ class Records:
                 )
         attempts = Counter(attempt.trial for attempt in self._store.attempts(self._study.id))
         return History(trials, checkpoints, attempts)
+
+    def _remove_strays(self, known: Collection[Path]) -> None:
+        for path in self.checkpoint_dir.glob("*") if self.checkpoint_dir.is_dir() else ():
+            if path not in known:
+                path.unlink()
 
     # What changed --------------------------------------------------------------------------------------------
 
@@ -190,7 +203,7 @@ class Records:
         self._looked_at = now
         asked = self._store.pending_actions(self._study.id)
         for action in asked:
-            self._journal.append(lambda write, key=action.id: write.mark_done(key))
+            self._journal.append(partial(_mark_done, action.id))
         return bool(asked)
 
     def seconds_so_far(self) -> float:
@@ -201,6 +214,10 @@ class Records:
     def order_is_number(self) -> bool:
         """Whether the study tells its trials by number."""
         return self._study.order is Order.NUMBER
+
+
+def _mark_done(action: int, write: Write) -> None:
+    write.mark_done(action)
 
 
 def _fields(trial: Trial) -> dict[str, object]:

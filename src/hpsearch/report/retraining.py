@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 RETRAINED = "retrained"  # trained anew
 KEPT = "kept"  # the weights that the search has kept, as they are
+
+_NEWS_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class Retraining:
         self._wanted: dict[int, Wanted] = {}  # by evaluation id, which is the job's `trial`
         self._devices: dict[int, str] = {}
         self._checkpoints: dict[int, str] = {}  # path of the last one
+        self._shown_at = 0.0
         self._runner = JobRunner(executor, space.limits.retries, self._take, self._fail)
 
     def stop(self) -> None:
@@ -182,8 +186,18 @@ class Retraining:
                 job.trial, event.epoch, event.values, event.seconds, self._devices.get(job.trial)
             )
         self._keep(job.trial, event.checkpoint)
+        if not self._is_news(event.epoch, want.epochs):
+            return
         shown = ", ".join(f"{name} {event.values[name]:.4f}" for name in self._watched(event.values))
         self._show(f"retrain of trial {want.trial.number}: epoch {event.epoch}/{want.epochs}  {shown}")
+
+    def _is_news(self, epoch: int, epochs: int) -> bool:
+        """Whether an epoch is worth a line: the first, the last, and one every few seconds."""
+        now = time.monotonic()
+        if 1 < epoch < epochs and now - self._shown_at < _NEWS_SECONDS:
+            return False
+        self._shown_at = now
+        return True
 
     def _watched(self, values: Mapping[str, float]) -> list[str]:
         metric = self._study.objective.metric

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -94,6 +95,8 @@ def _spread(values: Sequence[float]) -> str:
     if len(values) == 1:
         return f"{values[0]:.4f}"
     each = ", ".join(f"{value:.4f}" for value in values)
+    if not all(map(math.isfinite, values)):  # one diverged: no mean would say anything
+        return each
     return f"{statistics.fmean(values):.4f} ± {statistics.stdev(values):.4f} ({each})"
 
 

@@ -11,7 +11,7 @@ from hpsearch.search.keras_tuner_oracles import BayesianOracle, HyperbandOracle,
 from hpsearch.search.keras_tuner_space import decode
 from hpsearch.space.parameters import Parameter
 from hpsearch.space.settings import SearchSettings
-from hpsearch.study import Objective, Trial, TrialState
+from hpsearch.study import Objective, Trial, TrialState, derive_seed
 
 
 class KerasTunerBackend:
@@ -83,12 +83,21 @@ class KerasTunerBackend:
             self.tell(trial)
 
 
+def oracle_seed(seed: int) -> int:
+    """The seed that an oracle gets for a study's `seed`.
+
+    Keras Tuner counts draws up from its seed, so the oracles of seeds 1 and 6 propose the same trials, shifted by one,
+    where five parameters are active. People number their replicates 1, 2, 3; hashed, these lie far apart.
+    """
+    return derive_seed(seed, "oracle")
+
+
 def random(
     parameters: Mapping[str, Parameter], settings: SearchSettings, objective: Objective, epochs: int, seed: int
 ) -> KerasTunerBackend:
     """Random search."""
     return KerasTunerBackend(
-        RandomOracle(parameters, objective, epochs, seed, settings.enqueue), parameters, learns=False
+        RandomOracle(parameters, objective, epochs, oracle_seed(seed), settings.enqueue), parameters, learns=False
     )
 
 
@@ -97,7 +106,7 @@ def bayesian(
 ) -> KerasTunerBackend:
     """Bayesian optimisation; the first three trials a parameter are random (Keras Tuner's rule)."""
     return KerasTunerBackend(
-        BayesianOracle(parameters, objective, epochs, seed, settings.enqueue), parameters, learns=True
+        BayesianOracle(parameters, objective, epochs, oracle_seed(seed), settings.enqueue), parameters, learns=True
     )
 
 
@@ -109,7 +118,7 @@ def hyperband(
         parameters,
         objective,
         epochs,
-        seed,
+        oracle_seed(seed),
         settings.enqueue,
         max_epochs=int(settings.arguments["max_epochs"]),
         factor=int(settings.arguments["factor"]),

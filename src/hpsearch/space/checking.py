@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from hpsearch.space.catalogue import Catalogue
-from hpsearch.space.definitions import BUILT_IN
+from hpsearch.space.constants import BUILT_IN
 from hpsearch.space.parameters import Parameter
-from hpsearch.space.problems import Place, Problems, did_you_mean, listing, show
+from hpsearch.space.problems import Place, Problems, did_you_mean, listing, nearest, show
 from hpsearch.space.references import (
     ABSENT,
     ReferenceSyntaxError,
@@ -23,7 +23,7 @@ from hpsearch.space.references import (
     resolve,
 )
 from hpsearch.space.scopes import Guard, Scope, Vocabulary, World, holds, is_continuous
-from hpsearch.space.values import Pairs, Plain, Scalar, contains_broken, equal, is_scalar, json_form
+from hpsearch.space.values import Broken, Pairs, Plain, Scalar, contains_broken, equal, is_scalar, json_form
 
 EXHAUSTIVE = 400  # combinations that are all tried; of more, each value with a few of the others'
 TRIED_WITH_EACH = 4
@@ -145,12 +145,13 @@ class Checker:
         """The cases of a switch, its default included, each with its own scope and place; None after a mistake."""
         before = len(self.problems)
         for key in tree:
-            if key not in SWITCH_KEYS:
+            if key not in SWITCH_KEYS and not isinstance(tree[key], Broken):
                 self.problems.add((*place, key), f"A switch has no key `{key}`{did_you_mean(key, SWITCH_KEYS)}")
         cases = tree.get("cases")
-        if not (isinstance(cases, dict | Pairs) or _is_list_of_pairs(cases)) or not cases:
+        misspelt = "cases" not in tree and nearest("cases", [key for key in tree if key not in SWITCH_KEYS]) is not None
+        if not misspelt and (not (isinstance(cases, dict | Pairs) or _is_list_of_pairs(cases)) or not cases):
             self.problems.add(place, "A switch needs `cases`: a mapping of values to what they lead to.")
-        if len(self.problems) > before or contains_broken(tree["switch"]):
+        if misspelt or len(self.problems) > before or contains_broken(tree["switch"]):
             return None
         subject, at = tree["switch"], (*place, "switch")
         try:
@@ -356,7 +357,7 @@ class _Trial:
 
     def _report(self, place: Place, message: str) -> None:
         self._sound = False
-        self._checker.problems.add((*self._place, *place), message[0].upper() + message[1:])
+        self._checker.problems.add((*self._place, *place), message)
 
     def _blame(self) -> None:
         """Report each value with which every combination fails, and what fails with all of them only once."""

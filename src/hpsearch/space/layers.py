@@ -9,7 +9,7 @@ from hpsearch.errors import BuildError
 from hpsearch.space.calls import CUSTOM, call_faults, name_fault, named_arguments, split_item
 from hpsearch.space.catalogue import Catalogue, Kind
 from hpsearch.space.checking import Checker, Fault
-from hpsearch.space.definitions import BUILT_IN, NAME
+from hpsearch.space.constants import BUILT_IN, NAME
 from hpsearch.space.expressions import FUNCTIONS
 from hpsearch.space.problems import Place, check_keys, did_you_mean, show
 from hpsearch.space.references import ABSENT, Names, Unresolvable, choose, is_switch, reference_in, resolve

@@ -13,8 +13,9 @@ from hpsearch.space.calls import CUSTOM, name_fault
 from hpsearch.space.catalogue import Catalogue, DataFacts, Kind
 from hpsearch.space.checking import Checker, Fault
 from hpsearch.space.cleaning import clean, refuse_references
-from hpsearch.space.definitions import Definitions, read_definitions
+from hpsearch.space.definitions import read_definitions
 from hpsearch.space.expressions import Expression, ExpressionError, parse_comparison
+from hpsearch.space.families import Definitions
 from hpsearch.space.layers import LayerCheck, counters_in
 from hpsearch.space.overrides import apply_overrides
 from hpsearch.space.problems import Place, Problems, check_keys, show
@@ -148,7 +149,7 @@ class _Loading:
         self._constraints(checker)
         limits, limit_values = read_limits(tree.get("limits", {}), problems)
         if trainer != "simulated":
-            self._unused(definitions)
+            self._unused(definitions, counters)
         if len(problems) or search is None:
             return None
         resolved = {
@@ -265,7 +266,7 @@ class _Loading:
         if contains_broken(tree) or (not isinstance(tree, list) and not is_switch(tree)):
             return []
         before = len(self._problems)
-        silent = Checker(checker.vocabulary, self._catalogue, Problems(), frozenset(), frozenset())
+        silent = Checker(checker.vocabulary, self._catalogue, Problems())
         if not silent.names_are_known(tree, Scope(), ()):
             return []
         assert before == len(self._problems)
@@ -309,12 +310,16 @@ class _Loading:
             **{key: value for key, value in tree.items() if key in (*TRAINING_KEYS, *own)},
         }
         epochs = budget if budget is not None else self._fixed_epochs(checker, tree.get("epochs", BROKEN))
-        if "learning_rate_schedule" in tree and epochs is not BROKEN and is_whole(epochs):
-            together = {"learning_rate_schedule": tree["learning_rate_schedule"], "epochs": epochs}
-            before = len(self._problems)
-            if checker.names_are_known(together, Scope(), place) and before == len(self._problems):
-                checker.check(together, Scope(), place, horizon_faults)
+        self._check_horizon(checker, tree, budget)
         return section, epochs
+
+    def _check_horizon(self, checker: Checker, tree: Section, budget: Plain) -> None:
+        """Check the schedule against the budget, where both are sound by themselves."""
+        epochs = budget if budget is not None else tree.get("epochs", BROKEN)
+        together = {"learning_rate_schedule": tree.get("learning_rate_schedule"), "epochs": epochs}
+        silent = Checker(checker.vocabulary, self._catalogue, Problems())
+        if silent.names_are_known(together, Scope(), ()):
+            checker.check(together, Scope(), ("training",), horizon_faults)
 
     def _budget(self) -> Plain:
         """Epochs of a trial where the search backend says them; None where `training` does."""
@@ -333,7 +338,7 @@ class _Loading:
         """The largest value of `training.epochs`: a trial's full budget is one number of the study."""
         if contains_broken(tree):
             return BROKEN
-        silent = Checker(checker.vocabulary, self._catalogue, Problems(), frozenset(), frozenset())
+        silent = Checker(checker.vocabulary, self._catalogue, Problems())
         if not silent.names_are_known(tree, Scope(), ()):
             return BROKEN
         values = [value for value in silent.values_reaching(tree, Scope()) if is_whole(value) and value >= 1]
@@ -374,7 +379,7 @@ class _Loading:
         tree = {name: f"${name}" for name in names}
         checker.check(tree, Scope(), place, partial(_constraint_faults, constraint, frozenset(names)))
 
-    def _unused(self, definitions: Definitions) -> None:
+    def _unused(self, definitions: Definitions, counters: Mapping[str, Place]) -> None:
         """Report what is defined but mentioned nowhere; a mention under a misspelt key counts."""
         mentioned = set().union(*(names_in(value) for key, value in self._written.items() if key != "parameters"))
         for text in _texts(self._written.get("constraints", [])):
@@ -390,6 +395,7 @@ class _Loading:
             mentioned |= {inner for inner in names_in(definition) if inner != name}
             if isinstance(definition, dict) and isinstance(definition.get("when"), dict):
                 mentioned |= set(definition["when"])
+        mentioned |= set(counters)
         for name in [*definitions.constants, *definitions.parameters]:
             family = definitions.parameters[name].family if name in definitions.parameters else None
             uses = {family, *definitions.families[family].members} if family in definitions.families else {name}

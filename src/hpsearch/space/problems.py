@@ -30,6 +30,8 @@ class Problems:
 
     def add(self, place: Place, message: str) -> None:
         """Record one sentence about what stands at `place`, or at the nearest known place around it."""
+        if place not in self._lines:  # an override may have made the mapping that is at fault
+            place = next((set_ for set_ in self._sources if set_[: len(place)] == place), place)
         for end in range(len(place), -1, -1):
             if (source := self._sources.get(place[:end])) is not None:
                 return self._record(10**9, Problem(message, source))

@@ -161,7 +161,7 @@ def _together_faults(value: Plain, *, has_epochs: bool) -> Iterator[Fault]:
     cycles = cycles_of(schedule)
     if without_validation and keep is not None and keep != "last":
         yield Fault(
-            f"without validation there is nothing to choose epochs by, so `keep: {_plain(keep)}` cannot be kept",
+            f"Without validation there is nothing to choose epochs by, so `keep: {_plain(keep)}` cannot be kept",
             ("keep",),
             structural=False,
         )

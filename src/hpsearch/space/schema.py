@@ -1,8 +1,10 @@
-"""The JSON Schema of a space file, for editors: sections, keys and kinds; what depends on names is checked by `load`."""
+"""The JSON Schema of a space file, for editors; what depends on names and values is checked by `load`."""
 
 from __future__ import annotations
 
-from hpsearch.space.definitions import MOST_MEMBERS, NAME
+from hpsearch.space.catalogue import Catalogue, Kind
+from hpsearch.space.constants import NAME
+from hpsearch.space.families import MOST_MEMBERS
 from hpsearch.space.sections import DIRECTIONS, STUDY_NAME
 from hpsearch.space.values import Plain
 
@@ -17,8 +19,11 @@ _DURATION: Plain = {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*[smh]
 _BOUND: Plain = {"anyOf": [_NUMBER, _REFERENCE]}
 
 
-def json_schema() -> dict[str, Plain]:
-    """The JSON Schema (draft 2020-12) that editors complete and check a space file with."""
+def json_schema(catalogue: Catalogue | None = None) -> dict[str, Plain]:
+    """The JSON Schema (draft 2020-12) that editors complete and check a space file with.
+
+    With a catalogue the names of search backends, samplers, pruners and trainers are listed, else any text is taken.
+    """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "hpsearch space",
@@ -31,16 +36,21 @@ def json_schema() -> dict[str, Plain]:
                 "dataset": _dataset(),
                 "parameters": _parameters(),
                 "model": {"$ref": "#/$defs/layers"},
-                "training": _training(),
+                "training": _training(catalogue),
                 "objective": _objective(),
-                "constraints": {"type": "array", "items": {"type": "string", "examples": ["model_parameters <= 2000000"]}},
-                "search": _search(),
+                "constraints": {
+                    "type": "array",
+                    "items": {"type": "string", "examples": ["model_parameters <= 2000000"]},
+                },
+                "search": _search(catalogue),
                 "limits": _limits(),
                 "retrain": _retrain(),
             },
             required=("study", "training"),
         ),
-        "if": {"properties": {"training": {"required": ["trainer"], "properties": {"trainer": {"const": "simulated"}}}}},
+        "if": {
+            "properties": {"training": {"required": ["trainer"], "properties": {"trainer": {"const": "simulated"}}}}
+        },
         "else": {"required": ["study", "dataset", "model", "training"]},
         "$defs": {
             "switch": _section(
@@ -48,7 +58,10 @@ def json_schema() -> dict[str, Plain]:
                     "switch": _REFERENCE,
                     "cases": {
                         "description": "a value for each value of the reference; as [value, result] pairs in JSON",
-                        "anyOf": [{"type": "object", "minProperties": 1}, {"type": "array", "items": {"type": "array"}}],
+                        "anyOf": [
+                            {"type": "object", "minProperties": 1},
+                            {"type": "array", "items": {"type": "array"}},
+                        ],
                     },
                     "default": {},
                 },
@@ -102,7 +115,9 @@ def _parameters() -> Plain:
     }
     numeric = {"min": _BOUND, "max": _BOUND, "step": _BOUND, "scale": {"enum": ["linear", "log"], "default": "linear"}}
     values = {"type": "array", "items": _SCALAR, "minItems": 1}
-    kinds = [_section({"type": {"const": kind}, **numeric, **shared}, ("type", "min", "max")) for kind in ("int", "float")]
+    kinds = [
+        _section({"type": {"const": kind}, **numeric, **shared}, ("type", "min", "max")) for kind in ("int", "float")
+    ]
     choice = _section({"type": {"const": "choice"}, "values": values, **shared}, ("type", "values"))
     return {
         "type": ["object", "null"],
@@ -114,7 +129,11 @@ def _parameters() -> Plain:
 def _item() -> Plain:
     layers = {"$ref": "#/$defs/layers"}
     repeat = _section(
-        {"repeat": _open(_whole(0)), "layers": layers, "as": {"type": "string", "pattern": f"^{NAME.pattern}$", "default": "i"}},
+        {
+            "repeat": _open(_whole(0)),
+            "layers": layers,
+            "as": {"type": "string", "pattern": f"^{NAME.pattern}$", "default": "i"},
+        },
         ("repeat", "layers"),
     )
     layer = {
@@ -125,7 +144,13 @@ def _item() -> Plain:
     }
     return {
         "description": "a layer name, Layer: {arguments}, Layer: value, repeat, residual or switch",
-        "anyOf": [{"type": "string"}, layer, repeat, _section({"residual": layers}, ("residual",)), {"$ref": "#/$defs/switch"}],
+        "anyOf": [
+            {"type": "string"},
+            layer,
+            repeat,
+            _section({"residual": layers}, ("residual",)),
+            {"$ref": "#/$defs/switch"},
+        ],
     }
 
 
@@ -156,18 +181,23 @@ def _training_keys() -> dict[str, Plain]:
     }
 
 
-def _training() -> Plain:
-    return _section({"trainer": {"enum": ["keras", "simulated"], "default": "keras"}, **_training_keys()}, closed=False)
+def _names(catalogue: Catalogue | None, kind: Kind, default: str) -> Plain:
+    names: Plain = {"type": "string"} if catalogue is None else {"enum": list(catalogue.names(kind))}
+    return {**names, "default": default}
+
+
+def _training(catalogue: Catalogue | None) -> Plain:
+    return _section({"trainer": _names(catalogue, Kind.TRAINER, "keras"), **_training_keys()}, closed=False)
 
 
 def _objective() -> Plain:
     return _section({"metric": {"type": "string", "default": "val_accuracy"}, "direction": {"enum": list(DIRECTIONS)}})
 
 
-def _search() -> Plain:
+def _search(catalogue: Catalogue | None) -> Plain:
     return _section(
         {
-            "backend": {"enum": ["random", "grid", "hyperband", "bayesian", "optuna"], "default": "random"},
+            "backend": _names(catalogue, Kind.BACKEND, "random"),
             "max_trials": _whole(1),
             "order": {"enum": ["number", "finished"]},
             "lag": _whole(0),
@@ -175,8 +205,8 @@ def _search() -> Plain:
             "max_epochs": {**_whole(1), "description": "hyperband: a trial's full budget"},
             "factor": _whole(2, default=3),
             "iterations": _whole(1, default=1),
-            "sampler": {"enum": ["tpe", "random"], "default": "tpe"},
-            "pruner": {"enum": ["none", "median", "successive_halving", "hyperband", None], "default": "none"},
+            "sampler": _names(catalogue, Kind.SAMPLER, "tpe"),
+            "pruner": _names(catalogue, Kind.PRUNER, "none"),
         }
     )
 

@@ -55,8 +55,8 @@ class Scope:
         return replace(self, guards=(*self.guards, guard))
 
     def repeated(self, counter: Counter) -> Scope:
-        """This scope inside one repeat more."""
-        return replace(self, counters=(*self.counters, counter))
+        """This scope inside one repeat more, which a count of 0 does not lead into."""
+        return replace(self, counters=(*self.counters, counter)).within(Guard(counter.count, (0,), inside=False))
 
 
 @dataclass(frozen=True)
@@ -207,26 +207,42 @@ class _Enumeration:
         self._steps = 0
 
     def run(self, world: World) -> Iterator[World]:
-        if all(_allows(guard, world) for guard in self._checks[0]):
-            yield from self._from(0, world)
-
-    def _from(self, number: int, world: World) -> Iterator[World]:
-        if number == len(self._variables):
+        """Depth first with a stack of its own, so that many variables are no deep recursion."""
+        if not all(_allows(guard, world) for guard in self._checks[0]):
+            return
+        if not self._variables:
             yield dict(world)
             return
+        open_values = [self._values(0, world)]
+        while open_values:
+            number = len(open_values) - 1
+            name = self._variables[number].name
+            value = next(open_values[-1], _END)
+            if value is _END:
+                open_values.pop()
+                world.pop(name, None)
+                continue
+            self._steps += 1
+            if self._steps > MOST_STEPS:
+                return
+            world[name] = value
+            if not all(_allows(guard, world) for guard in self._checks[number + 1]):
+                continue
+            if number + 1 == len(self._variables):
+                yield dict(world)
+            else:
+                open_values.append(self._values(number + 1, world))
+
+    def _values(self, number: int, world: World) -> Iterator[Plain]:
         variable = self._variables[number]
         values = variable.domain(world)
         if variable.name in self._fixed:
             wanted = self._fixed[variable.name]
             values = [value for value in values if value is not ABSENT and equal(value, wanted)]
-        for value in reversed(values) if self._backwards else values:
-            self._steps += 1
-            if self._steps > MOST_STEPS:
-                return
-            world[variable.name] = value
-            if all(_allows(guard, world) for guard in self._checks[number + 1]):
-                yield from self._from(number + 1, world)
-        world.pop(variable.name, None)
+        return iter(reversed(values) if self._backwards else values)
+
+
+_END = object()
 
 
 def _allows(guard: Guard, world: World) -> bool:

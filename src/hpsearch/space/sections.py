@@ -90,9 +90,10 @@ def read_dataset(
     if "name" in tree and name is not BROKEN and (fault := name_fault(catalogue, Kind.DATASET, name)) is not None:
         problems.add((*place, "name"), f"{fault.message.rstrip('?.')}{'?' if fault.message.endswith('?') else '.'}")
     if len(problems) > before or not isinstance(name, str):
-        check_keys(
-            problems, {key: 0 for key in tree if key in DATASET_KEYS}, place, DATASET_KEYS, "`dataset`", ["name"]
-        )
+        keys = [
+            key for other in catalogue.names(Kind.DATASET) for key in catalogue.signature(Kind.DATASET, other).arguments
+        ]
+        check_keys(problems, tree, place, list(dict.fromkeys([*DATASET_KEYS, *keys])), "`dataset`", ["name"])
         return None, None
     try:
         signature = catalogue.signature(Kind.DATASET, name)
@@ -152,7 +153,7 @@ def _check_parts(section: Section, problems: Problems, place: Place) -> None:
         value = section["validation"]
         if value is None or value == "none":
             section["validation"] = None
-        elif value is not BROKEN:
+        elif value is not BROKEN and not _is_reference(value):
             faults = [fault.message for fault in share_or_count_faults("validation", value)]
             if not faults and value == 1:
                 faults = ["`validation` is 1, which is all the images or a single one; write a share between 0 and 1"]
@@ -162,10 +163,14 @@ def _check_parts(section: Section, problems: Problems, place: Place) -> None:
         if key in section and section[key] is not BROKEN and (not isinstance(section[key], str) or not section[key]):
             problems.add((*place, key), f"`{key}` is {show(section[key])}, but a file or folder was expected.")
     for key, value in section.items():
-        if key != "train_subset" and isinstance(value, str) and value.startswith("$"):
+        if key != "train_subset" and _is_reference(value):
             problems.add(
                 (*place, key), f"{show(value)} is a reference, but `{key}` is the same for every trial; write a value."
             )
+
+
+def _is_reference(value: Plain) -> bool:
+    return isinstance(value, str) and value.lstrip().startswith("$")
 
 
 def _make_path_absolute(section: Section, base: Path) -> None:

@@ -262,5 +262,4 @@ class Space:
 
 def _refuse(faults: Iterable[Fault]) -> None:
     for fault in faults:
-        message = fault.message[0].upper() + fault.message[1:]
-        raise BuildError(message if message.endswith((".", "?")) else f"{message}.")
+        raise BuildError(fault.message if fault.message.endswith((".", "?")) else f"{fault.message}.")

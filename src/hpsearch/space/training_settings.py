@@ -99,7 +99,7 @@ class SettingRules:
                 name = self.catalogue.metric_name(metric)
                 if name in stored:
                     yield Fault(
-                        f"two metrics are stored under the name `{name}`; keep one of them", (number,), structural=False
+                        f"Two metrics are stored under the name `{name}`; keep one of them", (number,), structural=False
                     )
                 stored.append(name)
 
@@ -114,7 +114,7 @@ class SettingRules:
             yield Fault(fault.message, (), structural=False)
         elif not isinstance(arguments, Mapping):
             yield Fault(
-                f"the arguments of `{name}` are {show(arguments)}, but a mapping was expected", structural=False
+                f"The arguments of `{name}` are {show(arguments)}, but a mapping was expected", structural=False
             )
         elif arguments or CUSTOM.fullmatch(name):
             for fault in call_faults(self.catalogue, kind, name, arguments):
@@ -207,10 +207,10 @@ def _schedule_faults(key: str, value: Plain) -> Iterator[Fault]:
     known = _SCHEDULES[form]
     unknown = [name for name in value if name not in known]
     for name in unknown:
-        yield Fault(f"a schedule of `{form}` has no `{name}`{did_you_mean(name, list(known))}", (name,))
+        yield Fault(f"A schedule of `{form}` has no `{name}`{did_you_mean(name, list(known))}", (name,))
     for name in known:
         if name not in value and not unknown:
-            yield Fault(f"a schedule of `{form}` needs `{name}`", missing=name)
+            yield Fault(f"A schedule of `{form}` needs `{name}`", missing=name)
     if form == "steps":
         yield from _steps_faults(value["steps"])
     elif form == "every":
@@ -231,7 +231,7 @@ def _steps_faults(steps: Plain) -> Iterator[Fault]:
             yield Fault(f"`steps` has the epoch {show(epoch)}, but epochs are whole numbers from 1", at)
         elif not is_number(factor) or factor < 0:
             yield Fault(
-                f"the factor from epoch {epoch} on is {show(factor)}, but a number from 0 was expected",
+                f"The factor from epoch {epoch} on is {show(factor)}, but a number from 0 was expected",
                 at,
                 structural=False,
             )

@@ -236,7 +236,8 @@ class KerasTrainer:
 
         def compile_epoch() -> CompiledEpoch:
             fresh.optimizer.build(fresh.model.trainable_variables)
-            return CompiledEpoch(fresh, use_xla=has_gpu())
+            # XLA has no deterministic gradient of max pooling for GPUs (TensorFlow 2.21)
+            return CompiledEpoch(fresh, use_xla=has_gpu() and not self._task.deterministic)
 
         key = structure_key(
             self._task.configuration.layers,

@@ -111,7 +111,7 @@ class Trainer(Protocol):
         ...
 
     def evaluate(self) -> Evaluation | None:
-        """Scores of the kept weights on the test split, which is read here and nowhere else; None without test labels."""
+        """Scores of the kept weights on the test split, which only this reads; None without test labels."""
         ...
 
     def model_file(self) -> bytes:

@@ -54,7 +54,10 @@ def test_arrays_may_be_written_with_a_capital(npz):
 
 
 def test_validation_arrays_of_its_own_come_along(npz):
-    splits = load(npz(x_val=images(8), y_val=np.arange(8) % 4))
+    assert not facts(npz()).own_validation
+    section = npz(x_val=images(8), y_val=np.arange(8) % 4)
+    assert facts(section).own_validation
+    splits = load(section)
 
     train, validation = split_indices({}, splits.y_train, 1, own_validation=True)
     assert splits.x_val.shape == (8, 8, 8, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from dataclasses import replace
@@ -74,7 +75,7 @@ def test_neighbouring_values_have_neighbouring_scores_and_some_are_good():
     rates = [10 ** (-4 + 3 * step / 300) for step in range(301)]
     qualities = [Curve.of({"learning_rate": rate}).quality for rate in rates]
 
-    assert max(abs(left - right) for left, right in zip(qualities, qualities[1:], strict=False)) < 0.02
+    assert max(abs(left - right) for left, right in itertools.pairwise(qualities)) < 0.02
     assert max(qualities) - min(qualities) > 0.3
     assert all(0 <= quality <= 1 for quality in qualities)
 

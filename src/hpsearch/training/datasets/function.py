@@ -49,7 +49,8 @@ def load(dataset: Mapping[str, Plain], data_dir: str | None = None) -> Splits:
 def facts(dataset: Mapping[str, Plain], data_dir: str | None = None) -> DataFacts:
     """Classes and shape of what the function returns. Raises DataError."""
     splits = load(dataset, data_dir)
-    return DataFacts(len(splits.class_names), splits.x_train.shape[1:], len(splits.x_train))
+    size, own_validation = len(splits.x_train), splits.x_val is not None
+    return DataFacts(len(splits.class_names), splits.x_train.shape[1:], size, own_validation=own_validation)
 
 
 def identity(dataset: Mapping[str, Plain], data_dir: str | None = None) -> Plain:

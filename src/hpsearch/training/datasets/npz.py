@@ -40,8 +40,10 @@ def facts(dataset: Mapping[str, Plain], data_dir: str | None = None) -> DataFact
         y_train = arrays.labels(member("y_train"), "y_train", str(path), like)
         names = arrays.names_of(member("class_names", "classes", optional=True), y_train, str(path))
         share = None if member.has("x_test") else dataset.get("test")
+        own_validation = member.has("x_val")
     size = shape[0] - (0 if share is None else images_of(share, shape[0], "test"))
-    return DataFacts(len(names), arrays.images(like[:1], "x_train", str(path)).shape[1:], size)
+    input_shape = arrays.images(like[:1], "x_train", str(path)).shape[1:]
+    return DataFacts(len(names), input_shape, size, own_validation=own_validation)
 
 
 def identity(dataset: Mapping[str, Plain], data_dir: str | None = None) -> Plain:

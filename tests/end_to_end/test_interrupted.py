@@ -1,0 +1,102 @@
+"""A study that is stopped, interrupted or killed goes on where it was."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+
+import psutil
+import pytest
+from tests.end_to_end.command import SIMULATED, hpsearch, start, table
+
+from hpsearch.errors import DatabaseUnusable, StudyNotFound
+from hpsearch.storage import open_store
+
+SLOW = SIMULATED.replace("epochs: 4", "epochs: 4, seconds_per_epoch: 0.3")
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory):
+    """The table of an undisturbed run."""
+    folder = tmp_path_factory.mktemp("calm")
+    (folder / "fast.yaml").write_text(SIMULATED)
+    assert hpsearch("run", "fast.yaml", "--workers", 2, folder=folder).returncode == 0
+    return table(folder / "studies.db", "simulated")
+
+
+def until_an_epoch(process, database):
+    """Wait until the running study has written an epoch."""
+    for _ in range(300):
+        assert process.poll() is None, process.stderr.read()
+        if database.exists():
+            # the first moments of a new database are not ours to see
+            with contextlib.suppress(DatabaseUnusable, StudyNotFound):
+                if any(row[-1] for row in table(database, "simulated")):
+                    return
+        time.sleep(0.05)
+    raise AssertionError("no epoch in 15 s")
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_running_epochs_and_resume_goes_on_to_the_same_table(tmp_path, calm, sent, code):
+    (tmp_path / "slow.yaml").write_text(SLOW)
+    database = tmp_path / "studies.db"
+    with start("run", "slow.yaml", "--workers", 2, folder=tmp_path) as process:
+        until_an_epoch(process, database)
+
+        process.send_signal(sent)
+
+        _, news = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "go on with: hpsearch resume --study simulated" in news
+    with open_store(database) as store:
+        assert store.study("simulated").state == "stopped"
+        assert not any(trial.state == "running" for trial in store.trials(store.study("simulated").id))
+
+    assert hpsearch("resume", "--study", "simulated", "--workers", 3, folder=tmp_path).returncode == 0
+    assert table(database, "simulated") == calm
+
+
+def test_a_killed_coordinator_leaves_no_worker_and_the_same_file_goes_on_to_the_same_table(tmp_path, calm):
+    (tmp_path / "slow.yaml").write_text(SLOW)
+    database = tmp_path / "studies.db"
+    with start("run", "slow.yaml", "--workers", 2, folder=tmp_path) as process:
+        until_an_epoch(process, database)
+        workers = psutil.Process(process.pid).children(recursive=True)
+
+        os.kill(process.pid, signal.SIGKILL)
+
+        process.communicate()
+    gone, alive = psutil.wait_procs(workers, timeout=2.0)
+    assert len(gone) == 2
+    assert not alive
+
+    assert hpsearch("run", "slow.yaml", "--workers", 1, folder=tmp_path).returncode == 0
+    assert table(database, "simulated") == calm
+
+
+def test_stop_from_another_process_takes_effect_within_an_epoch_and_is_no_failure(tmp_path):
+    (tmp_path / "slow.yaml").write_text(SLOW)
+    with start("run", "slow.yaml", "--workers", 2, folder=tmp_path) as process:
+        until_an_epoch(process, tmp_path / "studies.db")
+
+        assert hpsearch("stop", "--study", "simulated", folder=tmp_path).returncode == 0
+
+        _, news = process.communicate(timeout=15)
+    assert process.returncode == 0
+    assert "stopped; go on with" in news
+
+
+def test_a_second_run_of_a_running_study_says_who_has_it(tmp_path):
+    (tmp_path / "slow.yaml").write_text(SLOW.replace("0.3", "2.0"))
+    with start("run", "slow.yaml", folder=tmp_path) as process:
+        until_an_epoch(process, tmp_path / "studies.db")
+
+        second = hpsearch("run", "slow.yaml", folder=tmp_path)
+
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert second.returncode == 2
+    assert str(process.pid) in second.stderr
