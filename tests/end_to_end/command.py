@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -65,3 +66,18 @@ def table(database: Path, study: str) -> list[tuple[object, ...]]:
             )
             for trial in store.trials(found.id, with_values=found.objective.metric)
         ]
+
+
+def python(code: str, *, folder: Path | None = None, seconds: float = 240, **environment: str) -> str:
+    """What a fresh interpreter prints when it runs `code`."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,6 +62,8 @@ class Request:
 def run_space(source: Path | Mapping[str, Plain], request: Request) -> int:
     """Run a space file (or a mapping, whose paths are relative to the current folder); the exit code."""
     prepare_process(request)
+    if isinstance(source, Path):
+        _offer_code_beside(source)
     wish = request.wish()
     space = open_space(source, request.overrides, wish.data_dir, Path.cwd() if isinstance(source, Mapping) else None)
     if request.smoke:
@@ -156,6 +159,14 @@ def _announce(store: Store, study: Study, space: Space, wish: Wish, workers: int
         f"{workers} {'worker' if workers == 1 else 'workers'} x {study.threads} "
         f"{'thread' if study.threads == 1 else 'threads'}",
     )
+
+
+def _offer_code_beside(file: Path) -> None:
+    """Let `module:name` in a space file mean a module beside it, here and in the workers."""
+    folder = str(file.resolve().parent)
+    sys.path.insert(0, folder)
+    others = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = folder if not others else os.pathsep.join((folder, others))
 
 
 def _onednn(wish: Wish) -> bool:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 
 from hpsearch.space.catalogue import Catalogue
 from hpsearch.space.constants import BUILT_IN
@@ -27,6 +27,8 @@ from hpsearch.space.values import Broken, Pairs, Plain, Scalar, contains_broken,
 
 EXHAUSTIVE = 400  # combinations that are all tried; of more, each value with a few of the others'
 TRIED_WITH_EACH = 4
+TRIED = 4_000  # combinations of one place, where there are that many
+SAMPLE_STEPS = 500  # of the enumeration, for a value's few combinations
 SWITCH_KEYS = ("switch", "cases", "default")
 
 
@@ -302,13 +304,14 @@ class _Trial:
         if len(first) <= EXHAUSTIVE:
             yield from first
             return
-        for name in self._names:
-            for value in self._values(name):
-                fixed = {name: value}
-                yield from chain(
-                    islice(vocabulary.worlds(self._scope, self._names, fixed), TRIED_WITH_EACH),
-                    islice(vocabulary.worlds(self._scope, self._names, fixed, backwards=True), TRIED_WITH_EACH),
+        values = [(name, value) for name in self._names for value in self._values(name)]
+        tries = max(1, min(TRIED_WITH_EACH, TRIED // (2 * len(values))))
+        for name, value in values:
+            for backwards in (False, True):
+                worlds = vocabulary.worlds(
+                    self._scope, self._names, {name: value}, backwards=backwards, most_steps=SAMPLE_STEPS
                 )
+                yield from islice(worlds, tries)
 
     def _values(self, name: str) -> Sequence[Scalar]:
         vocabulary = self._checker.vocabulary

@@ -103,11 +103,10 @@ class Assembly:
         return found
 
     def _drop_cycles(self, parents: Mapping[str, list[str]]) -> None:
-        done: set[str] = set()
+        """Leave out definitions whose conditions go in a circle, or hang on too many others."""
+        depths: dict[str, int] = {}
 
-        def visit(name: str, trail: list[str]) -> None:
-            if name not in parents or name in done:
-                return
+        def depth(name: str, trail: list[str]) -> int:
             if name in trail:
                 cycle = trail[trail.index(name) :]
                 self._problems.add(
@@ -115,17 +114,22 @@ class Assembly:
                     f"The conditions of {' -> '.join([*cycle, name])} go in a circle; none may depend on itself.",
                 )
                 self._constants.broken.update(cycle)
-                return
-            if len(trail) >= LONGEST_CHAIN:
-                self._problems.add((*self._place, name), f"`{name}` ends a chain of over {LONGEST_CHAIN} conditions.")
-                self._constants.broken.add(name)
-                return
-            for parent in parents[name]:
-                visit(parent, [*trail, name])
-            done.add(name)
+                return 0
+            if name in parents and name not in depths:
+                deepest = LONGEST_CHAIN if len(trail) > LONGEST_CHAIN else 0
+                for parent in parents[name] if not deepest else ():
+                    deepest = max(deepest, depth(parent, [*trail, name]))
+                depths[name] = deepest + 1
+            return depths.get(name, 0)
 
         for name in parents:
-            visit(name, [])
+            depth(name, [])
+        for name in parents:
+            if depths[name] > LONGEST_CHAIN:
+                self._constants.broken.add(name)
+            if depths[name] == LONGEST_CHAIN + 1:
+                message = f"`{name}` hangs on a chain of over {LONGEST_CHAIN} conditions; make it shorter."
+                self._problems.add((*self._place, name), message)
         for name in self._constants.broken & set(self._drafts):
             del self._drafts[name]
 

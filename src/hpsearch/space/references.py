@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from functools import lru_cache
 
 from hpsearch.space.expressions import Expression, ExpressionError, parse
 from hpsearch.space.problems import Place, listing, show
@@ -46,10 +47,13 @@ class ReferenceSyntaxError(Exception):
 def reference_in(text: Plain) -> str | Expression | None:
     """The name in ``$name``, the expression in ``$(...)``, None where a text is just text.
 
-    ``$(name)`` is a reference to `name`. Raises ReferenceSyntaxError for whatever else holds a reference.
+    Raises ReferenceSyntaxError for whatever else holds a reference.
     """
-    if not isinstance(text, str) or "$" not in text:
-        return None
+    return _reference_in(text) if isinstance(text, str) and "$" in text else None
+
+
+@lru_cache(maxsize=8192)
+def _reference_in(text: str) -> str | Expression | None:
     if (match := _NAME.fullmatch(text)) is not None:
         return match[1]
     stripped = text.strip()

@@ -104,11 +104,17 @@ class Vocabulary:
         return [turns[0], *turns[:0:-1], *between]
 
     def worlds(
-        self, scope: Scope, names: Iterable[str], fixed: Mapping[str, Scalar] | None = None, *, backwards: bool = False
+        self,
+        scope: Scope,
+        names: Iterable[str],
+        fixed: Mapping[str, Scalar] | None = None,
+        *,
+        backwards: bool = False,
+        most_steps: int = MOST_STEPS,
     ) -> Iterator[World]:
         """Consistent assignments of `names` and of all that they and `scope` depend on; `fixed` values are held.
 
-        At most `MOST_STEPS` steps are taken, so of very many assignments only the first ones come.
+        At most `most_steps` steps are taken, so of very many assignments only the first ones come.
         """
         variables = _Variables(self, scope)
         for name in names:
@@ -121,7 +127,7 @@ class Vocabulary:
         checks: list[list[Guard]] = [[] for _ in range(len(ordered) + 1)]
         for guard in scope.guards:
             checks[max((place[name] + 1 for name in names_in(guard.subject) if name in place), default=0)].append(guard)
-        yield from _Enumeration(ordered, checks, fixed or {}, backwards).run(self.fixed())
+        yield from _Enumeration(ordered, checks, fixed or {}, backwards, most_steps).run(self.fixed())
 
     def possible(self, scope: Scope, names: Iterable[str], fixed: Mapping[str, Scalar] | None = None) -> bool:
         """Whether any assignment exists."""
@@ -198,12 +204,18 @@ def holds(condition: Condition, world: Mapping[str, Plain]) -> bool:
 
 class _Enumeration:
     def __init__(
-        self, variables: list[_Variable], checks: list[list[Guard]], fixed: Mapping[str, Scalar], backwards: bool
+        self,
+        variables: list[_Variable],
+        checks: list[list[Guard]],
+        fixed: Mapping[str, Scalar],
+        backwards: bool,
+        most_steps: int,
     ) -> None:
         self._variables = variables
         self._checks = checks
         self._fixed = fixed
         self._backwards = backwards
+        self._most_steps = most_steps
         self._steps = 0
 
     def run(self, world: World) -> Iterator[World]:
@@ -223,7 +235,7 @@ class _Enumeration:
                 world.pop(name, None)
                 continue
             self._steps += 1
-            if self._steps > MOST_STEPS:
+            if self._steps > self._most_steps:
                 return
             world[name] = value
             if not all(_allows(guard, world) for guard in self._checks[number + 1]):
