@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from tests.execution.laboratory import Laboratory
 
 
 @pytest.fixture
-def laboratory(tmp_path: Path) -> Laboratory:
+def laboratory(tmp_path: Path) -> Iterator[Laboratory]:
     """An empty database and a way to run simulated studies in it."""
-    return Laboratory(tmp_path)
+    laboratory = Laboratory(tmp_path)
+    yield laboratory
+    laboratory.close()

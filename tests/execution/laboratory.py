@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,15 +71,28 @@ class PowerCut(Exception):
 
 
 class FailingExecutor(VirtualExecutor):
-    """Loses workers, and at last the coordinator itself, at random moments."""
+    """Loses workers at random moments; after so many words people interrupt the search, or its process ends."""
 
-    def __init__(self, slots: Sequence[Slot], durations: random.Random, losses: float, cut_after: int | None) -> None:
+    def __init__(
+        self,
+        slots: Sequence[Slot],
+        durations: random.Random,
+        losses: float = 0.0,
+        cut_after: int | None = None,
+        interrupt_after: int | None = None,
+    ) -> None:
         super().__init__(slots, durations)
+        self.interrupt: Callable[[End], None] = lambda end: None
         self._losses = losses
         self._cut_after = cut_after
+        self._interrupt_after = interrupt_after
         self._words = 0
 
     def wait(self, timeout_seconds: float) -> Sequence[Event]:
+        if self._interrupt_after is not None and self._words >= self._interrupt_after:
+            self._interrupt_after = None
+            self.interrupt(End.INTERRUPTED)
+            return ()
         events: list[Event] = list(super().wait(timeout_seconds))
         self._words += len(events)
         if self._cut_after is not None and self._words >= self._cut_after:
@@ -94,11 +107,17 @@ class FailingExecutor(VirtualExecutor):
 
 
 class Laboratory:
-    """Runs studies in one database."""
+    """Runs studies in one database, which stays open in between."""
 
     def __init__(self, folder: Path) -> None:
         self.database = folder / "studies.db"
         self.folder = folder
+        self._store: Store | None = None
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._store is not None:
+            self._store.close()
 
     def space(self, **sections: Any) -> Space:
         """The simulated space with some sections replaced."""
@@ -114,37 +133,39 @@ class Laboratory:
         durations: int = 0,
         losses: float = 0.0,
         cut_after: int | None = None,
+        keep_best: int = 0,
+        interrupt_after: int | None = None,
+        executor: FailingExecutor | None = None,
     ) -> End:
         """Run or go on with a study; PowerCut where `cut_after` words of workers have come."""
         seats = [Slot(index) for index in range(slots)]
-        executor = FailingExecutor(seats, random.Random(durations), losses, cut_after)
-        with open_store(self.database, create=True) as store:
-            if store.has_study(name):
-                study = store.study(name)
-            else:
-                study = launch.create(store, space, name, slots=slots, threads=1, onednn=True)
-                if lag is not None:
-                    study = replace(study, lag=lag)
-            if lag is not None:
-                study = replace(study, lag=lag)
-            with store.claim(study.id) as lease:
-                coordinator = Coordinator(
-                    study=study,
-                    space=space,
-                    backend=make_backend(space.parameters, space.search, study.objective, space.epochs, study.seed),
-                    executor=executor,
-                    records=Records(store, store.writer(lease), study, store.artifacts_dir(study.id)),
-                    count_parameters=None,
-                    setting=Setting(),
-                    observer=Nobody(),
-                    clock=lambda: executor.now,
-                )
-                return coordinator.run()
+        executor = executor or FailingExecutor(seats, random.Random(durations), losses, cut_after, interrupt_after)
+        store = self._open()
+        if store.has_study(name):
+            study = store.study(name)
+        else:
+            study = launch.create(store, space, name, slots=slots, threads=1, onednn=True)
+        if lag is not None:
+            study = replace(study, lag=lag)
+        with store.claim(study.id) as lease:
+            coordinator = Coordinator(
+                study=study,
+                space=space,
+                backend=make_backend(space.parameters, space.search, study.objective, space.epochs, study.seed),
+                executor=executor,
+                records=Records(store, store.writer(lease), study, store.artifacts_dir(study.id), lambda: executor.now),
+                count_parameters=None,
+                setting=Setting(keep_best=keep_best),
+                observer=Nobody(),
+                clock=lambda: executor.now,
+            )
+            executor.interrupt = coordinator.stop
+            return coordinator.run()
 
     def trials(self, name: str = "simulated") -> list[Trial]:
         """All rows."""
-        with open_store(self.database) as store:
-            return store.trials(store.study(name).id, with_values=store.study(name).objective.metric)
+        study = self._open().study(name)
+        return self._open().trials(study.id, with_values=study.objective.metric)
 
     def table(self, name: str = "simulated") -> list[tuple[Any, ...]]:
         """What must be the same whatever happens on the way."""
@@ -164,6 +185,21 @@ class Laboratory:
             for trial in self.trials(name)
         ]
 
+    def checkpoints(self, name: str = "simulated") -> list[int]:
+        """The trials that have a checkpoint; each one's file is there and no other is."""
+        with open_store(self.database) as store:
+            study = store.study(name)
+            noted = store.artifacts(study.id, kind="checkpoint")
+            folder = store.artifacts_dir(study.id)
+        files = set((folder / "checkpoints").glob("*"))
+        assert files == {folder / artifact.path for artifact in noted}
+        return sorted(artifact.trial for artifact in noted if artifact.trial is not None)
+
     def store(self) -> Store:
         """For looking closer."""
         return open_store(self.database)
+
+    def _open(self) -> Store:
+        if self._store is None:
+            self._store = open_store(self.database, create=True)
+        return self._store

@@ -8,6 +8,7 @@ import pytest
 from tests.space.conftest import Loader, small
 from tests.space.plain_catalogue import PlainCatalogue
 
+from hpsearch.errors import SearchSpaceError
 from hpsearch.space import difference, load
 
 PARTS = {"parameters": "u: {type: int, min: 8, max: 32, step: 8}, r: [0.1, 0.2]", "model": "Dense: $u, Dropout: $r"}
@@ -69,7 +70,9 @@ def test_the_order_of_parameters_decides_trials(read: Loader):
 def test_a_share_of_all_images_is_not_one_image(read: Loader):
     texts = [TEXT.replace("name: cifar10", f"name: cifar10, train_subset: {part}") for part in ("1.0", "1")]
 
-    assert read(texts[0]).hash != read(texts[1]).hash
+    assert read(texts[0]).resolved["dataset"]["train_subset"] == 1.0
+    with pytest.raises(SearchSpaceError, match="`train_subset` is 1, which is too few"):
+        read(texts[1])
 
 
 def test_spaces_are_equal_when_their_resolved_forms_are(read: Loader, catalogue: PlainCatalogue):

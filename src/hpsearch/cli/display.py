@@ -103,7 +103,8 @@ class LiveDisplay:
         from rich.text import Text
 
         grid = Grid.grid(padding=(0, 2))
-        grid.add_row(Text(summary_line(progress, self._objective, *self._pace.read(progress.epochs))))
+        grid.add_row(Text(" · ".join(counted(progress))))
+        grid.add_row(Text(" · ".join(judged(progress, self._objective, *self._pace.read(progress.epochs)))))
         for slot, (number, done, asked) in sorted(progress.running.items()):
             filled = round(20 * done / asked) if asked else 0
             grid.add_row(
@@ -114,6 +115,11 @@ class LiveDisplay:
 
 def summary_line(progress: Progress, objective: Objective, rate: float | None, seconds_left: float | None) -> str:
     """Counts, the best so far, the pace and the time left, in one line."""
+    return " · ".join([*counted(progress), *judged(progress, objective, rate, seconds_left)])
+
+
+def counted(progress: Progress) -> list[str]:
+    """Trials by state and epochs."""
     counts = progress.counts
     parts = [f"{counts[TrialState.COMPLETE]} complete", f"{len(progress.running)} running"]
     parts += [
@@ -121,14 +127,19 @@ def summary_line(progress: Progress, objective: Objective, rate: float | None, s
         for state in (TrialState.PRUNED, TrialState.FAILED, TrialState.INVALID)
         if counts[state]
     ]
-    parts.append(f"{progress.epochs} epochs")
+    return [*parts, f"{progress.epochs} epochs"]
+
+
+def judged(progress: Progress, objective: Objective, rate: float | None, seconds_left: float | None) -> list[str]:
+    """The best so far, the pace, the time left: what is known of them."""
+    parts = []
     if progress.best is not None:
         parts.append(f"best {objective.metric} {progress.best[1]:.4f} (trial {progress.best[0]})")
     if rate is not None:
-        parts.append(f"{rate:.2f} epochs/s")
+        parts.append(f"{rate:.2f} epochs/s" if rate >= 0.1 else f"{readable_seconds(1 / rate)} an epoch")
     if seconds_left is not None:
-        parts.append(f"{readable_seconds(seconds_left)} left")
-    return " · ".join(parts)
+        parts.append(f"about {readable_seconds(seconds_left)} left")
+    return parts
 
 
 def readable_seconds(seconds: float) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import IO, Any
@@ -66,6 +67,19 @@ class Told(click.ClickException):
         click.echo(self.format_message(), file=file, err=file is None)
 
 
+@contextmanager
+def _usage_told() -> Iterator[None]:
+    """Let a wrong command line end as any other mistake does: with one sentence."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        sentence = " ".join(error.format_message().split()).replace(". Did you mean", "; did you mean")
+        help_at = f"; see `{error.ctx.command_path} --help`." if error.ctx is not None else "."
+        raise Told(sentence if sentence.endswith("?") else sentence.rstrip(".") + help_at, MISTAKE) from error
+
+
 class Commands(click.Group):
     """Subcommands that are imported when they are called, and our errors as exit codes."""
 
@@ -81,6 +95,20 @@ class Commands(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options in front of the subcommand."""
+        with _usage_told():
+            return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand; of an unknown one, the nearest is named."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write names and help lines from the table, without importing a command."""
         with formatter.section("Commands"):
@@ -89,7 +117,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a subcommand; what the person must act on becomes one sentence and an exit code."""
         try:
-            return super().invoke(ctx)
+            with _usage_told():
+                return super().invoke(ctx)
         except (ConfigError, StoreError) as error:
             raise Told(str(error), MISTAKE) from error
         except (StudyFailed, StorageFull, LeaseLost) as error:

@@ -12,7 +12,7 @@ import click
 
 from hpsearch.cli.display import readable_seconds
 from hpsearch.cli.options import database_option
-from hpsearch.cli.run import find_space, parse_workers
+from hpsearch.cli.run import find_space, offer_code_in, parse_workers
 
 if TYPE_CHECKING:
     from hpsearch.execution.survey import Survey
@@ -40,7 +40,9 @@ def plan(space: str, database: str, study: str | None, workers: str, overrides: 
     from hpsearch.execution.opening import open_space
     from hpsearch.search.plan import plan as plan_search
 
-    opened = open_space(find_space(space), overrides, os.environ.get("HPSEARCH_DATA_DIR"))
+    path = find_space(space)
+    offer_code_in(path.resolve().parent)
+    opened = open_space(path, overrides, os.environ.get("HPSEARCH_DATA_DIR"))
     planned = plan_search(opened.parameters, opened.search, opened.epochs)
     slots = make_slots(this_machine(os.environ), parse_workers(workers), planned.trials)
     lag = opened.search.lag if opened.search.lag is not None else default_lag(len(slots))

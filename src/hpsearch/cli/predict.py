@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from hpsearch.cli.options import database_option, study_option
+from hpsearch.errors import ConfigError
 
 
 @click.command()
@@ -18,7 +19,9 @@ from hpsearch.cli.options import database_option, study_option
 @database_option
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--split", type=click.Choice(["test"]), help="The study's own test images.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write; otherwise stdout.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to write; otherwise stdout."
+)
 @click.option("--names", is_flag=True, help="Class names instead of label numbers.")
 def predict(study: str, database: str, file: Path | None, split: str | None, output: Path | None, names: bool) -> None:
     """Predict classes with the model that STUDY's retrain saved, and write them as ID,Prediction.
@@ -27,6 +30,8 @@ def predict(study: str, database: str, file: Path | None, split: str | None, out
     """
     if (file is None) == (split is None):
         raise click.UsageError("give either --split test or a FILE of images")
+    if output is not None and not output.absolute().parent.is_dir():
+        raise ConfigError(f"There is no folder {output.absolute().parent} to write {output.name} to.")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # this process trains nothing and coordinates nothing
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from hpsearch.cli.predicting import predictions

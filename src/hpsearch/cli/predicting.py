@@ -25,15 +25,17 @@ def predictions(
         ArtifactMissing: the study has no retrained model, or its file is not there.
         ConfigError, DataError: `file` holds no images that the model takes.
     """
-    from hpsearch.training.datasets import load
-    from hpsearch.training.model_files import predict_file
-
     with open_store(database) as store:
         study = store.study(name)
         model, record = saved_model(store, study)
+    given = None if file is None else read_images(file)
+
+    from hpsearch.training.datasets import load  # with TensorFlow: only once there is something to predict
+    from hpsearch.training.model_files import predict_file
+
     splits = load(record.configuration["dataset"], data_dir)
-    if file is not None:
-        images = read_images(file)
+    if given is not None:
+        images = given
     else:
         if splits.test is None:
             raise DataError(f"the data set of study {name!r} has no test images; give a FILE of images")

@@ -75,7 +75,7 @@ def parse_workers(text: str) -> int | None:
     """``auto`` as None, else a count from 1."""
     if text == "auto":
         return None
-    if not text.isdigit() or int(text) < 1:
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
         raise click.BadParameter(f"{text!r} is neither auto nor a whole number from 1", param_hint="--workers")
     return int(text)
 
@@ -90,6 +90,13 @@ def find_space(name: str) -> Path:
             if candidate.is_file():
                 return candidate
     return path
+
+
+def offer_code_in(folder: Path) -> None:
+    """Let `module:name` in a space file mean a module in `folder`, here and in the workers."""
+    sys.path.insert(0, str(folder))
+    others = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(folder) if not others else os.pathsep.join((str(folder), others))
 
 
 def shipped_spaces() -> list[Path]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
+from hpsearch.cli.run import offer_code_in
 from hpsearch.cli.session import Session, Wish, cache_dir, slots_for, tell
 from hpsearch.errors import ConfigError, DataError, NothingFinished, StorageFull
 from hpsearch.execution import launch
@@ -22,8 +22,9 @@ from hpsearch.report.retraining import what_is_wanted
 from hpsearch.report.summary import summary
 from hpsearch.search.plan import plan
 from hpsearch.space import Space
+from hpsearch.space.sections import STUDY_NAME
 from hpsearch.space.values import Plain
-from hpsearch.storage import Store, open_store
+from hpsearch.storage import Store, holds_study, open_store
 from hpsearch.study import Study, StudyState
 
 
@@ -62,20 +63,24 @@ class Request:
 def run_space(source: Path | Mapping[str, Plain], request: Request) -> int:
     """Run a space file (or a mapping, whose paths are relative to the current folder); the exit code."""
     prepare_process(request)
-    if isinstance(source, Path):
-        _offer_code_beside(source)
+    offer_code_in(source.resolve().parent if isinstance(source, Path) else Path.cwd())
     wish = request.wish()
     space = open_space(source, request.overrides, wish.data_dir, Path.cwd() if isinstance(source, Mapping) else None)
     if request.smoke:
         space = space.smoke()
-    name = request.study or space.name
+    name = space.name if request.study is None else request.study
+    if not STUDY_NAME.fullmatch(name):
+        raise ConfigError(
+            f"--study {name!r} cannot be a study's name: use 1 to 64 letters, digits, dots, dashes and underscores."
+        )
+    if request.again or not holds_study(request.database, name):
+        check_data(space, wish)
     with open_store(request.database, create=True) as store:
         if request.again:
             name = _free_name(store, name)
         if request.tell_study is not None:
             Path(request.tell_study).write_text(json.dumps({"study": name, "database": str(store.path.absolute())}))
         if not store.has_study(name):
-            check_data(space, wish)
             slots = slots_for(space, wish)
             threads = slots[0].threads
             study = launch.create(store, space, name, slots=len(slots), threads=threads, onednn=_onednn(wish))
@@ -87,6 +92,7 @@ def run_space(source: Path | Mapping[str, Plain], request: Request) -> int:
 
 def resume_study(name: str, request: Request) -> int:
     """Go on with a study from what the database holds; the exit code."""
+    offer_code_in(Path.cwd())
     prepare_process(request)
     wish = request.wish()
     with open_store(request.database, read_only=False) as store:
@@ -104,15 +110,18 @@ def check_data(space: Space, wish: Wish) -> None:
     """
     if space.facts is None:
         return
-    from hpsearch.training.datasets import cached, split_indices
+    from hpsearch.training.datasets import Splits, cached, split_indices
 
     # a drawn train_subset is each trial's own affair
     dataset = {key: value for key, value in space.resolved["dataset"].items() if key != "train_subset"}
+
+    def split(splits: Splits) -> None:
+        split_indices(dataset, splits.y_train, space.seed, own_validation=splits.x_val is not None)
+
     try:
-        splits = cached(dataset, wish.data_dir, cache_dir(wish.environment))
+        cached(dataset, wish.data_dir, cache_dir(wish.environment), check=split)
     except StorageFull as error:
         raise DataError(str(error)) from error
-    split_indices(dataset, splits.y_train, space.seed, own_validation=splits.x_val is not None)
 
 
 def prepare_process(request: Request) -> None:
@@ -124,7 +133,7 @@ def prepare_process(request: Request) -> None:
 
 
 def _go(store: Store, study: Study, space: Space, wish: Wish, made: launch.Changes) -> int:
-    slots = slots_for(space, wish, study.threads, study.lag if space.search.lag is None else space.search.lag)
+    slots = slots_for(space, wish, study.threads, launch.most_slots(study, space))
     with store.claim(study.id) as lease:
         writer = store.writer(lease)
         if made:
@@ -140,7 +149,7 @@ def _go(store: Store, study: Study, space: Space, wish: Wish, made: launch.Chang
 def _complete_already(store: Store, study: Study, space: Space, wish: Wish, session: Session) -> int:
     tell(wish, f"study {study.name} is complete in {store.path}; run it anew with --again")
     records = store.evaluations(study.id, finished=True)
-    wanted = what_is_wanted(study, space, choose(store, study, space)) if wish.retrain else []
+    wanted = what_is_wanted(store, study, space, choose(store, study, space)) if wish.retrain else []
     missing = [want for want in wanted if not any(want.is_what(record) for record in records)]
     if missing:
         return session.retrain_alone(missing)
@@ -161,14 +170,6 @@ def _announce(store: Store, study: Study, space: Space, wish: Wish, workers: int
     )
 
 
-def _offer_code_beside(file: Path) -> None:
-    """Let `module:name` in a space file mean a module beside it, here and in the workers."""
-    folder = str(file.resolve().parent)
-    sys.path.insert(0, folder)
-    others = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = folder if not others else os.pathsep.join((folder, others))
-
-
 def _onednn(wish: Wish) -> bool:
     return wish.environment.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"
 
@@ -187,6 +188,7 @@ def retrain_study(
     name: str, request: Request, trial: int | None = None, epochs: int | None = None, repeats: int | None = None
 ) -> int:
     """Retrain a study's best trials, or `trial`; the exit code."""
+    offer_code_in(Path.cwd())
     prepare_process(request)
     wish = request.wish()
     with open_store(request.database, read_only=False) as store:
@@ -199,7 +201,7 @@ def retrain_study(
                 if trial is None
                 else f"trial {trial} of study {name!r} has not finished an epoch; choose another with --trial"
             )
-        wanted = what_is_wanted(study, space, chosen, epochs=epochs, repeats=repeats)
+        wanted = what_is_wanted(store, study, space, chosen, epochs=epochs, repeats=repeats)
         with store.claim(study.id) as lease:
             slots = make_slots(this_machine(wish.environment), wish.workers, len(wanted), study.threads)
             session = Session(store, study, space, store.writer(lease), slots, wish)

@@ -60,13 +60,13 @@ class Wish:
     environment: dict[str, str]
 
 
-def slots_for(space: Space, wish: Wish, threads: int | None = None, lag: int | None = None) -> list[Slot]:
-    """The slots that this machine gives a study: never more than it has trials, or than its lag can feed."""
+def slots_for(space: Space, wish: Wish, threads: int | None = None, most: int | None = None) -> list[Slot]:
+    """The slots that this machine gives a study: never more than it has trials, or than its lag can feed (`most`)."""
     machine = this_machine(wish.environment)
     slots = make_slots(machine, wish.workers, _most_trials(space), threads)
-    if lag is not None and space.parameters and len(slots) > max(1, lag):
-        tell(wish, f"starting {max(1, lag)} of {len(slots)} workers: the study's lag of {lag} can feed no more")
-        slots = slots[: max(1, lag)]
+    if most is not None and len(slots) > most:
+        tell(wish, f"starting {most} of {len(slots)} workers: the study's lag can feed no more (--set search.lag=N)")
+        slots = slots[:most]
     return slots
 
 
@@ -98,6 +98,7 @@ class Session:
         self._folder = store.artifacts_dir(study.id)
         self._stop: Callable[[End], None] = lambda end: None
         self._asked: End | None = None
+        self._failed_retrains = 0
 
     def run(self) -> int:
         """Search, retrain the winners, summarise; the exit code."""
@@ -105,12 +106,18 @@ class Session:
             code = self._search(executor)
             if code is None and self._wish.retrain:
                 code = self._retrain(executor, self._wanted())
+                if code is not None:
+                    self._set_state(StudyState.STOPPED)
+                    tell(self._wish, self._how_to_go_on((self._asked or End.STOPPED).value))
             return self._close(code, StudyState.COMPLETE)
 
     def retrain_alone(self, wanted: Sequence[Wanted]) -> int:
         """Do these retrains, summarise; the exit code. The study's state stays as it is."""
         with self._working() as executor:
-            return self._close(self._retrain(executor, wanted), self._study.state)
+            code = self._retrain(executor, wanted)
+            if code is not None:
+                tell(self._wish, f"{(self._asked or End.STOPPED).value}; the same command goes on from here")
+            return self._close(code, self._study.state)
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[Executor]:
@@ -132,7 +139,7 @@ class Session:
             return code
         self._set_state(state)
         click.echo(summary(self._store, self._store.study(self._study.name), self._space))
-        return 0
+        return 1 if self._failed_retrains else 0
 
     # The search ----------------------------------------------------------------------------------------------
 
@@ -171,8 +178,8 @@ class Session:
                 tell(self._wish, f"the search ended by its limit: {end.value}")
             return None
         self._set_state(StudyState.STOPPED)
-        tell(self._wish, self._how_to_go_on("stopped" if end is End.STOPPED else end.value))
-        return {End.STOPPED: 0, End.INTERRUPTED: INTERRUPTED, End.TERMINATED: TERMINATED}[end]
+        tell(self._wish, self._how_to_go_on(end.value))
+        return _exit_code(end)
 
     def _paper(self) -> Callable[..., int] | None:
         if self._space.trainer == "simulated":
@@ -201,7 +208,7 @@ class Session:
     # The retrain ---------------------------------------------------------------------------------------------
 
     def _wanted(self) -> list[Wanted]:
-        return what_is_wanted(self._study, self._space, choose(self._store, self._study, self._space))
+        return what_is_wanted(self._store, self._study, self._space, choose(self._store, self._study, self._space))
 
     def _retrain(self, executor: Executor, wanted: Sequence[Wanted]) -> int | None:
         if not wanted:
@@ -219,12 +226,9 @@ class Session:
         self._stop = lambda end: retraining.stop()
         if self._asked is not None:
             retraining.stop()
-        if retraining.run(wanted):
-            return None
-        self._set_state(StudyState.STOPPED)
-        end = self._asked or End.STOPPED
-        tell(self._wish, self._how_to_go_on(end.value))
-        return {End.INTERRUPTED: INTERRUPTED, End.TERMINATED: TERMINATED}.get(end, 0)
+        is_through = retraining.run(wanted)
+        self._failed_retrains = retraining.failed
+        return None if is_through else _exit_code(self._asked or End.STOPPED)
 
     # Around both ---------------------------------------------------------------------------------------------
 
@@ -282,6 +286,10 @@ class Session:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _exit_code(end: End) -> int:
+    return {End.STOPPED: 0, End.INTERRUPTED: INTERRUPTED, End.TERMINATED: TERMINATED}[end]
 
 
 def cache_dir(environment: dict[str, str]) -> str:

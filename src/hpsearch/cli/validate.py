@@ -6,7 +6,7 @@ import os
 
 import click
 
-from hpsearch.cli.run import find_space
+from hpsearch.cli.run import find_space, offer_code_in
 from hpsearch.errors import ConfigError
 
 
@@ -24,6 +24,7 @@ def validate(context: click.Context, spaces: tuple[str, ...], overrides: tuple[s
     wrong = 0
     for name in spaces:
         path = find_space(name)
+        offer_code_in(path.resolve().parent)
         try:
             space = open_space(path, overrides, os.environ.get("HPSEARCH_DATA_DIR"))
         except ConfigError as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import bisect
+from collections.abc import Callable, Mapping
 
 from hpsearch.execution.messages import Saved
 from hpsearch.execution.records import Records
@@ -17,7 +18,8 @@ class Checkpoints:
         table: the trials.
         records: where files are noted and dropped.
         objective: which trials are the best.
-        keep_best: how many of the best complete trials keep theirs, for an evaluation without a retrain.
+        keep_best: of that many of the best complete trials the kept weights may be evaluated without a retrain.
+        ran_its_budget: whether a trial's weights are what a retrain would give, but for the seed.
         full_epochs: a trial of fewer epochs may still be promoted.
         found: what there is already, by trial.
     """
@@ -28,15 +30,24 @@ class Checkpoints:
         records: Records,
         objective: Objective,
         keep_best: int,
+        ran_its_budget: Callable[[Trial], bool],
         full_epochs: int,
         found: Mapping[int, Saved],
     ) -> None:
         self._table = table
         self._records = records
-        self._objective = objective
+        self._sign = -1.0 if objective.direction is Direction.MAXIMIZE else 1.0
         self._keep_best = keep_best
+        self._ran_its_budget = ran_its_budget
         self._full_epochs = full_epochs
         self._own = dict(found)
+        self._search_is_over = False
+        self._ranking: list[tuple[float, int]] = []  # complete trials, the best first, ties to the lower number
+        self._promotions: dict[int, Trial] = {}  # ended ones, by their parent
+        for trial in table:
+            if trial.state.is_ended:
+                self._note(trial)
+        self._drop_needless()
 
     def of(self, trial: Trial) -> Saved | None:
         """What `trial` goes on from: its own last checkpoint, else its parent's."""
@@ -47,45 +58,70 @@ class Checkpoints:
 
     def wants_final(self, trial: Trial) -> bool:
         """Whether somebody may need the state in which `trial` ends."""
-        return self._keep_best > 0 or self._may_be_promoted(trial)
+        return self._keep_best > 0 or self._is_below_the_top(trial)
 
     def keep(self, number: int, saved: Saved) -> None:
         """Take in a newer checkpoint; the one before goes."""
-        self._drop(number)
-        self._own[number] = saved
-        self._records.checkpoint(number, saved)
+        if self._own.get(number) != saved:
+            self._drop(number)
+            self._own[number] = saved
+            self._records.checkpoint(number, saved)
 
     def ended(self, trial: Trial) -> None:
         """Let go of what nobody needs now that `trial` has ended."""
-        if trial.parent is not None and not self._is_kept_as_best(trial.parent):
-            self._drop(trial.parent)
-        if trial.state is not TrialState.COMPLETE or not self.wants_final(trial):
-            self._drop(trial.number)
-        elif self._keep_best > 0:
-            self._drop_overtaken()
+        self._note(trial)
+        self._drop_if_needless(trial.number)
+        if trial.parent is not None:
+            self._drop_if_needless(trial.parent)
+        if len(self._ranking) > self._keep_best:
+            self._drop_if_needless(self._holder(self._table[self._ranking[self._keep_best][1]]))
 
     def search_is_over(self) -> None:
         """No trial is promoted any more: only the best keep theirs."""
-        for number in list(self._own):
-            if self._table[number].state.is_ended and not self._is_kept_as_best(number):
-                self._drop(number)
+        self._search_is_over = True
+        self._drop_needless()
 
-    def _may_be_promoted(self, trial: Trial) -> bool:
+    def _note(self, trial: Trial) -> None:
+        if trial.state is TrialState.COMPLETE:
+            bisect.insort(self._ranking, self._rank(trial))
+        if trial.parent is not None:
+            self._promotions[trial.parent] = trial
+
+    def _rank(self, trial: Trial) -> tuple[float, int]:
+        assert trial.value is not None
+        return self._sign * trial.value, trial.number
+
+    def _is_below_the_top(self, trial: Trial) -> bool:
         return trial.rung is not None and trial.epochs < self._full_epochs
 
-    def _drop_overtaken(self) -> None:
-        for number in list(self._own):
-            trial = self._table[number]
-            if trial.state.is_ended and not self._may_be_promoted(trial) and not self._is_kept_as_best(number):
-                self._drop(number)
-
-    def _is_kept_as_best(self, number: int) -> bool:
-        if self._keep_best == 0:
+    def _is_needed(self, trial: Trial) -> bool:
+        if not trial.state.is_ended:
+            return True
+        if trial.state is not TrialState.COMPLETE:
             return False
-        sign = -1.0 if self._objective.direction is Direction.MAXIMIZE else 1.0
-        kept = [self._table[own] for own in self._own if self._table[own].state is TrialState.COMPLETE]
-        kept.sort(key=lambda trial: (sign * (trial.value or 0.0), trial.number))
-        return any(trial.number == number for trial in kept[: self._keep_best])
+        promotion = self._promotions.get(trial.number)
+        if promotion is None and not self._search_is_over and self._is_below_the_top(trial):
+            return True
+        if promotion is not None and self._holder(promotion) == trial.number and self._is_needed(promotion):
+            return True
+        return self._is_among_the_best(trial) and self._ran_its_budget(trial)
+
+    def _is_among_the_best(self, trial: Trial) -> bool:
+        return bisect.bisect_left(self._ranking, self._rank(trial)) < self._keep_best
+
+    def _holder(self, trial: Trial) -> int:
+        """Whose checkpoint holds the state in which `trial` ended: its parent's where it trained nothing."""
+        if trial.number in self._own or trial.parent is None:
+            return trial.number
+        return self._holder(self._table[trial.parent])
+
+    def _drop_needless(self) -> None:
+        for number in list(self._own):
+            self._drop_if_needless(number)
+
+    def _drop_if_needless(self, number: int) -> None:
+        if number in self._own and not self._is_needed(self._table[number]):
+            self._drop(number)
 
     def _drop(self, number: int) -> None:
         saved = self._own.pop(number, None)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from hpsearch.execution.ends import Ends
 from hpsearch.execution.executor import Executor, Slot
-from hpsearch.execution.messages import Crashed, EpochDone, Event, Finished, Job, Saved, SlotLost, Started
+from hpsearch.execution.messages import Crashed, EpochDone, Event, Finished, Job, Saved, SlotLost
+from hpsearch.execution.seats import Seat, Seats
 from hpsearch.study import ErrorKind
 
 log = logging.getLogger(__name__)
@@ -20,7 +23,7 @@ _TICK_SECONDS = 1.0
 class _Pending:
     job: Job
     losses: int = 0  # lost workers since an epoch finished
-    retries: int = 0
+    errors: int = 0
 
 
 class JobRunner:
@@ -31,23 +34,32 @@ class JobRunner:
     Args:
         executor: an open one, free.
         retries: errors that a job survives.
+        ends: knows how long an epoch may take.
+        stop_requested: whether someone has asked for a stop; looked at between events.
         on_event: is given everything that a job's present attempt says, before anything follows from it.
         on_failure: is given a job that has failed for good, its kind and its error.
+        clock: seconds.
     """
 
     def __init__(
         self,
         executor: Executor,
         retries: int,
+        ends: Ends,
+        stop_requested: Callable[[], bool],
         on_event: Callable[[Job, Event], None],
         on_failure: Callable[[Job, ErrorKind, str], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._executor = executor
         self._retries = retries
+        self._ends = ends
+        self._stop_requested = stop_requested
         self._on_event = on_event
         self._on_failure = on_failure
+        self._seats = Seats(executor, clock)
         self._waiting: list[_Pending] = []
-        self._seats: dict[int, _Pending] = {}
+        self._running: dict[int, _Pending] = {}  # by their jobs' `trial`
         self._stopping = False
 
     def stop(self) -> None:
@@ -55,76 +67,84 @@ class JobRunner:
         self._stopping = True
 
     def run(self, jobs: Sequence[Job]) -> bool:
-        """Run `jobs` to their ends; False where `stop` came before."""
+        """Run `jobs` to their ends; False where a stop came before."""
         self._waiting = [_Pending(job) for job in jobs]
-        told_to_stop: set[int] = set()
         while self._seats or (self._waiting and not self._stopping):
-            if not self._stopping:
+            if self._stop_requested():
+                self._stopping = True
+            if self._stopping:
+                for seat in self._seats:
+                    self._seats.stop(seat)
+            else:
                 self._fill()
-            for slot in self._executor.slots if self._stopping else ():
-                if slot.index in self._seats and slot.index not in told_to_stop:
-                    told_to_stop.add(slot.index)
-                    self._executor.stop(slot, checkpoint=True)
+            self._seats.send()
             for event in self._executor.wait(_TICK_SECONDS):
                 self._take(event)
+            self._watch_the_clock()
         return not self._waiting
 
     def _fill(self) -> None:
-        for slot in self._executor.slots:
-            if slot.index not in self._seats and self._waiting:
+        for slot in self._seats.free:
+            if self._waiting:
                 self._seat(slot, self._waiting.pop(0))
 
     def _seat(self, slot: Slot, pending: _Pending) -> None:
-        self._seats[slot.index] = pending
         job = pending.job
-        self._executor.submit(slot, job)
+        self._running[job.trial] = pending
+        seat = self._seats.seat(slot, job)
         left = job.task.epochs - (job.checkpoint.epoch if job.checkpoint is not None else 0)
         if left > 0:
-            self._executor.advance(slot, left)
+            self._seats.advance(seat, left)
 
     def _take(self, event: Event) -> None:
         if isinstance(event, SlotLost):
-            lost = self._seats.pop(event.slot, None)
+            lost = self._seats.lose(event)
             if lost is not None:
-                lost.losses += 1
-                log.warning("slot %d lost its worker: %s", event.slot, event.error.splitlines()[0])
-                self._again(lost, lost.losses < _LOST_IN_A_ROW, ErrorKind.LOST, event.error)
+                self._lose(self._running.pop(lost.trial), event)
             return
-        index = next(
-            (
-                index
-                for index, pending in self._seats.items()
-                if (pending.job.trial, pending.job.attempt) == (event.trial, event.attempt)
-            ),
-            None,
-        )
-        if index is None:
+        seat = self._seats.speaker(event)
+        if seat is None:
             return
-        pending = self._seats[index]
+        pending = self._running[seat.trial]
         self._on_event(pending.job, event)
         if isinstance(event, EpochDone):
             pending.losses = 0
             self._keep(pending, event.checkpoint)
         elif isinstance(event, Finished):
-            del self._seats[index]
+            del self._running[seat.trial]
             self._keep(pending, event.checkpoint)
             if event.stopped:
                 self._waiting.append(pending)
         elif isinstance(event, Crashed):
-            del self._seats[index]
-            pending.retries += 1
-            retry = event.kind is not ErrorKind.NAN and pending.retries <= self._retries
-            self._again(pending, retry, event.kind, event.error)
-        else:
-            assert isinstance(event, Started)
+            del self._running[seat.trial]
+            self._retry(pending, event.kind, event.error)
 
     def _keep(self, pending: _Pending, saved: Saved | None) -> None:
         if saved is not None:
             pending.job = replace(pending.job, checkpoint=saved)
 
-    def _again(self, pending: _Pending, retry: bool, kind: ErrorKind, error: str) -> None:
-        if retry:
+    def _lose(self, pending: _Pending, event: SlotLost) -> None:
+        log.warning("slot %d lost its worker: %s", event.slot, event.error.splitlines()[0])
+        pending.losses += 1
+        self._again(pending, pending.losses < _LOST_IN_A_ROW, ErrorKind.LOST, event.error)
+
+    def _retry(self, pending: _Pending, kind: ErrorKind, error: str) -> None:
+        pending.errors += 1
+        self._again(pending, kind is not ErrorKind.NAN and pending.errors <= self._retries, kind, error)
+
+    def _again(self, pending: _Pending, may: bool, kind: ErrorKind, error: str) -> None:
+        if may:
             pending.job = replace(pending.job, attempt=pending.job.attempt + 1)
             self._waiting.insert(0, pending)
         else:
             self._on_failure(pending.job, kind, error)
+
+    def _watch_the_clock(self) -> None:
+        for seat in self._seats:
+            hangs = self._ends.epoch_timeout(self._seats.seconds_since_progress(seat))
+            if hangs is not None:
+                self._cut(seat, hangs)
+
+    def _cut(self, seat: Seat, error: str) -> None:
+        self._seats.kill(seat)
+        self._retry(self._running.pop(seat.trial), ErrorKind.TIMEOUT, error)

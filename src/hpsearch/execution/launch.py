@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from hpsearch.errors import StudyChanged
-from hpsearch.search.registry import default_order
+from hpsearch.search.registry import default_order, make_backend
 from hpsearch.space import Space, difference
 from hpsearch.space.values import Plain
 from hpsearch.storage import NewStudy, Store, Writer
@@ -60,6 +60,14 @@ def default_lag(slots: int) -> int:
     return 0 if slots == 1 else 2 * slots
 
 
+def most_slots(study: Study, space: Space) -> int | None:
+    """How many slots the study's lag can keep busy; None for any number: nothing is waited for, or nobody learns."""
+    backend = make_backend(space.parameters, space.search, study.objective, space.epochs, study.seed)
+    if study.order is Order.FINISHED or not backend.learns:
+        return None
+    return max(1, study.lag if space.search.lag is None else space.search.lag)
+
+
 def changes(store: Store, study: Study, space: Space, again: str) -> Changes:
     """What `space` changes about the study that it continues.
 
@@ -75,21 +83,27 @@ def changes(store: Store, study: Study, space: Space, again: str) -> Changes:
             f"study {study.name!r} in {store.path} was made from another file: {'; '.join(differing)}; "
             f"run this one as a new study with {again}, or in another database with --database PATH"
         )
-    old, new = study.resolved.get("search", {}), space.resolved.get("search", {})
+    before, now = _comparable(study.resolved, study), _comparable(space.resolved, study)
+    old, new = before["search"], now["search"]
+    assert isinstance(old, dict)
+    assert isinstance(new, dict)
     for key in _GROWS:
-        if key in old and key in new and (new[key] or 0) < (old[key] or 0):
+        if key in old and key in new and new[key] < old[key]:
             raise StudyChanged(
                 f"search.{key} of study {study.name!r} is {old[key]} and cannot shrink to {new[key]}; "
                 f"run it as a new study with {again}"
             )
-    return Changes(tuple(difference(_comparable(study.resolved), _comparable(space.resolved))))
+    return Changes(tuple(difference(before, now)))
 
 
 def adopt(store: Store, study: Study, space: Space, made: Changes, writer: Writer) -> Study:
     """Write allowed changes, with an event, and give the study as it is now."""
+    event = str(made)
+    if space.search.lag is not None and space.search.lag != study.lag:
+        event += f"; the lag of {space.search.lag} holds from trial {len(store.trials(study.id))} on"
     with writer.transaction() as write:
         write.update_study(
-            str(made),
+            event,
             description=space.description,
             yaml=space.yaml,
             resolved=dict(space.resolved),
@@ -109,9 +123,11 @@ def versions() -> dict[str, str]:
     return found | {"platform": platform.platform(), "machine": platform.machine()}
 
 
-def _comparable(resolved: Mapping[str, Plain]) -> dict[str, Plain]:
-    """A resolved space without the study's name and without where its data lie."""
+def _comparable(resolved: Mapping[str, Plain], study: Study) -> dict[str, Plain]:
+    """A resolved space without the study's name and without where its data lie; where it has no lag, the study's."""
     plain = {key: value for key, value in resolved.items() if key != "study"}
+    search = plain.get("search")
+    plain["search"] = {"lag": study.lag, **search} if isinstance(search, dict) else {"lag": study.lag}
     if isinstance(plain.get("dataset"), dict):
         plain["dataset"] = {key: value for key, value in plain["dataset"].items() if key != "path"}
     return plain

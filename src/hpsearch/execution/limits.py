@@ -1,4 +1,4 @@
-"""Why a search ends before its plan is through."""
+"""Why a search ends before its plan is through, and what may still be trained."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hpsearch.space.settings import Limits
-from hpsearch.study import Objective
+from hpsearch.study import Objective, Trial
 
 
 class End(StrEnum):
@@ -19,11 +19,12 @@ class End(StrEnum):
     STOPPED = "stopped"  # through the database
     INTERRUPTED = "interrupted"  # Ctrl-C
     TERMINATED = "terminated"  # SIGTERM
+    FAILED = "failed"  # too many failures, or no valid configuration
 
     @property
     def ends_the_search(self) -> bool:
         """Whether the study goes on to its retrain; otherwise it waits for `run`."""
-        return self not in (End.STOPPED, End.INTERRUPTED, End.TERMINATED)
+        return self in (End.EXHAUSTED, End.TIMEOUT, End.TARGET, End.MAX_EPOCHS_TOTAL)
 
 
 @dataclass(slots=True)
@@ -45,10 +46,19 @@ class Budget:
         return granted
 
     def give_back(self, epochs: int) -> None:
-        """Epochs that were taken and not trained."""
+        """Epochs that were taken and not trained, or whose training is lost."""
         self.taken -= epochs
 
 
-def meets_target(limits: Limits, objective: Objective, value: float) -> bool:
+def meets_target(limits: Limits, objective: Objective, value: float | None) -> bool:
     """Whether `value` is at the target or beyond it."""
-    return limits.target is not None and (value == limits.target or objective.better(value, limits.target))
+    if limits.target is None or value is None:
+        return False
+    return value == limits.target or objective.better(value, limits.target)
+
+
+def ran_its_budget(trial: Trial, full_epochs: int, limits: Limits, objective: Objective) -> bool:
+    """Whether a trial trained all epochs that a trial can have, or early stopping ended it."""
+    if trial.epochs_done >= full_epochs:
+        return True
+    return trial.epochs_done < trial.epochs and not meets_target(limits, objective, trial.value)

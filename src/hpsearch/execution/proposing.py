@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from hpsearch.errors import BuildError, StudyFailed
+from hpsearch.errors import BuildError
 from hpsearch.execution.table import Table, canonical
 from hpsearch.execution.telling import Telling
 from hpsearch.search import NoProposal, Proposal, SearchBackend
@@ -46,27 +46,26 @@ class Proposer:
             self._count(trial)
 
     def next(self, table: Table) -> Trial | NoProposal:
-        """The next trial, waiting or invalid; it is not yet in `table`.
-
-        Raises StudyFailed when too many in a row were invalid.
-        """
+        """The next trial, waiting or invalid; it is not yet in `table`."""
         proposal = self._telling.ask(table)
         if isinstance(proposal, NoProposal):
             return proposal
         trial = self._trial(proposal, table)
         if trial.state is TrialState.INVALID:
             self._backend.reject(trial.number)
+        self._count(trial)
         return trial
 
-    def check(self, trial: Trial) -> None:
-        """Raise StudyFailed when `trial`, now written, is the last straw."""
-        self._count(trial)
-        if self._broken.total() >= INVALID_IN_A_ROW:
-            rule, times = self._broken.most_common(1)[0]
-            raise StudyFailed(
-                f"{INVALID_IN_A_ROW:,} configurations in a row were invalid, {times:,} of them because: {rule}; "
-                "loosen that rule or the bounds of the parameters in it"
-            )
+    def despair(self) -> str | None:
+        """Why there is no use in drawing on, after too many invalid trials in a row; else None."""
+        drawn = self._broken.total()
+        if drawn < INVALID_IN_A_ROW:
+            return None
+        rule, times = self._broken.most_common(1)[0]
+        return (
+            f"{drawn:,} configurations in a row were invalid, {times:,} of them because: {rule}; "
+            "loosen that rule or the bounds of the parameters in it"
+        )
 
     def _count(self, trial: Trial) -> None:
         if trial.state is TrialState.INVALID:

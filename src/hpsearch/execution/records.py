@@ -15,6 +15,7 @@ from hpsearch.storage import Store, Write, Writer
 from hpsearch.study import AttemptOutcome, Order, Study, Trial
 
 _CHECKPOINT = "checkpoint"
+_ERRORS = (AttemptOutcome.ERROR, AttemptOutcome.OOM, AttemptOutcome.TIMEOUT)
 _LOOK_SECONDS = 1.0  # how often people's requests are read, and the time that passed is written
 
 
@@ -26,11 +27,13 @@ class History:
         trials: all, with their own epochs' objectives.
         checkpoints: the last one of each trial that has a file for it.
         attempts: how many each trial has had.
+        errors: how many of them ended by an error, which `retries` counts.
     """
 
     trials: Sequence[Trial]
     checkpoints: Mapping[int, Saved] = field(default_factory=dict)
     attempts: Mapping[int, int] = field(default_factory=dict)
+    errors: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def epochs_trained(self) -> int:
@@ -63,6 +66,7 @@ class Records:
         self._artifacts_dir = artifacts_dir
         self._clock = clock
         self._journal: list[Callable[[Write], object]] = []
+        self._saved: dict[str, tuple[int, Saved]] = {}  # new checkpoints by path, with their trial
         self._dropped: list[Path] = []
         self._looked_at = -_LOOK_SECONDS
         self._accounted_at = clock()
@@ -90,8 +94,13 @@ class Records:
                     size_bytes=artifact.size_bytes,
                     path=str(self._artifacts_dir / artifact.path),
                 )
-        attempts = Counter(attempt.trial for attempt in self._store.attempts(self._study.id))
-        return History(trials, checkpoints, attempts)
+        attempts = self._store.attempts(self._study.id)
+        return History(
+            trials,
+            checkpoints,
+            attempts=Counter(attempt.trial for attempt in attempts),
+            errors=Counter(attempt.trial for attempt in attempts if attempt.outcome in _ERRORS),
+        )
 
     def _remove_strays(self, known: Collection[Path]) -> None:
         for path in self.checkpoint_dir.glob("*") if self.checkpoint_dir.is_dir() else ():
@@ -151,47 +160,60 @@ class Records:
 
     def checkpoint(self, number: int, saved: Saved) -> None:
         """A worker has written a checkpoint."""
-        if saved.path is None:  # of an executor in this process: it lives as long as we do
-            return
-        path = str(Path(saved.path).relative_to(self._artifacts_dir))
-        self._journal.append(
-            lambda write: write.add_artifact(
-                _CHECKPOINT, path, saved.sha256, saved.size_bytes, trial=number, epoch=saved.epoch
-            )
-        )
+        if saved.path is not None:  # else of an executor in this process: it lives as long as we do
+            self._saved[saved.path] = number, saved
 
     def drop_checkpoint(self, saved: Saved) -> None:
         """A checkpoint is needed no more: its row goes with the next transaction, the file after it."""
         if saved.path is None:
             return
-        path = Path(saved.path)
-        name = str(path.relative_to(self._artifacts_dir))
-        self._journal.append(lambda write: write.remove_artifact(name))
-        self._dropped.append(path)
+        if self._saved.pop(saved.path, None) is None:
+            name = self._name(saved.path)
+            self._journal.append(lambda write: write.remove_artifact(name))
+        self._dropped.append(Path(saved.path))
+
+    def _name(self, path: str) -> str:
+        return str(Path(path).relative_to(self._artifacts_dir))
 
     def event(self, kind: str, text: str) -> None:
         """Something for the study's log."""
         self._journal.append(lambda write: write.add_event(kind, text))
 
-    def flush(self) -> None:
-        """Write everything since the last call, in one transaction. Raises LeaseLost, StorageFull."""
+    def flush(self, *, last: bool = False) -> None:
+        """Write everything since the last call, in one transaction, once a second (and at `last`) with the time.
+
+        Raises LeaseLost, StorageFull.
+        """
         now = self._clock()
         passed = now - self._accounted_at
-        if not self._journal and passed < _LOOK_SECONDS:
-            return
-        journal, self._journal = self._journal, []
-        with self._writer.transaction() as write:
-            for change in journal:
-                change(write)
-            if passed >= _LOOK_SECONDS:
-                write.add_seconds(passed)
-        if passed >= _LOOK_SECONDS:
+        counts = passed >= _LOOK_SECONDS or last
+        if self._journal or self._saved or counts:
+            self._write(passed if counts else 0.0)
+        if counts:
             self._accounted_at = now
             self._seconds_before += passed
         dropped, self._dropped = self._dropped, []
         for path in dropped:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
+
+    def _write(self, seconds: float) -> None:
+        journal, self._journal = self._journal, []
+        saved, self._saved = self._saved, {}
+        with self._writer.transaction() as write:
+            for change in journal:
+                change(write)
+            for path, (number, checkpoint) in saved.items():
+                write.add_artifact(
+                    _CHECKPOINT,
+                    self._name(path),
+                    checkpoint.sha256,
+                    checkpoint.size_bytes,
+                    trial=number,
+                    epoch=checkpoint.epoch,
+                )
+            if seconds > 0:
+                write.add_seconds(seconds)
 
     # What people ask -----------------------------------------------------------------------------------------
 

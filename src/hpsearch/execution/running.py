@@ -49,6 +49,7 @@ class RunningJob:
         self._checkpoint_when_spent = False
         self._stop: Stop | None = None
         self._seconds_since_checkpoint = 0.0
+        self._saved: Saved | None = None
 
     @property
     def has_work(self) -> bool:
@@ -137,9 +138,12 @@ class RunningJob:
         )
 
     def _save(self, trainer: Trainer) -> Saved:
-        self._seconds_since_checkpoint = 0.0
-        name = f"{self.job.trial:06d}-{self.job.attempt}-{trainer.epoch:05d}.checkpoint"
-        return checkpoint_files.save(trainer.checkpoint(), trainer.epoch, self.job.checkpoint_dir, name)
+        """The present state; where the epoch that has just finished was saved already, that is it."""
+        if self._saved is None or self._saved.epoch != trainer.epoch:
+            self._seconds_since_checkpoint = 0.0
+            name = f"{self.job.trial:06d}-{self.job.attempt}-{trainer.epoch:05d}.checkpoint"
+            self._saved = checkpoint_files.save(trainer.checkpoint(), trainer.epoch, self.job.checkpoint_dir, name)
+        return self._saved
 
 
 def kind_of(error: Exception) -> ErrorKind:

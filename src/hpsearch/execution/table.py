@@ -52,15 +52,22 @@ class Table:
         """How many trials without parent have had equal parameters."""
         return self._drawn[_key(parameters)]
 
-    def consecutive_failures(self) -> int:
-        """How many of the last ended trials failed in a row, counted in number order up to the first running one."""
+    def failed_in_a_row(self, limit: int) -> int | None:
+        """Number of the trial with which `limit` trials or more had failed in a row, since this was last asked.
+
+        Counted in number order up to the first trial that has not ended, so not by who was faster. Invalid trials and
+        promotions of failed ones do not count.
+        """
+        reached: int | None = None
         while self._judged < len(self._trials) and self._trials[self._judged].state.is_ended:
             trial = self._trials[self._judged]
             self._judged += 1
             if trial.state is TrialState.INVALID or trial.error_kind is ErrorKind.PARENT_FAILED:
                 continue
             self._failures = self._failures + 1 if trial.state is TrialState.FAILED else 0
-        return self._failures
+            if self._failures >= limit and reached is None:
+                reached = trial.number
+        return reached
 
 
 def canonical(parameters: Parameters) -> dict[str, object]:

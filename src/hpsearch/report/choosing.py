@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.execution.messages import Saved
@@ -25,25 +24,13 @@ def choose(store: Store, study: Study, space: Space) -> list[Trial]:
     return measured[: space.retrain.top]
 
 
-def last_checkpoint(store: Store, study: Study, trials: Sequence[Trial], number: int) -> Saved | None:
-    """The state in which a trial ended: its own last checkpoint, else the one of the trial that it continues."""
+def last_checkpoint(store: Store, study: Study, trial: Trial) -> Saved | None:
+    """The state in which a trial ended: in its own checkpoint, or in its parent's where it trained nothing."""
     folder: Path = store.artifacts_dir(study.id)
-    found = store.artifacts(study.id, kind="checkpoint", trial=number)
-    if found:
-        last = max(found, key=lambda artifact: artifact.epoch or 0)
-        return Saved(last.epoch or 0, last.sha256, last.size_bytes, path=str(folder / last.path))
-    parent = trials[number].parent
-    return None if parent is None else last_checkpoint(store, study, trials, parent)
-
-
-def ran_its_budget(trial: Trial, study: Study, space: Space) -> bool:
-    """Whether a trial trained all epochs that a trial can have, or early stopping ended it."""
-    if trial.epochs_done >= space.epochs:
-        return True
-    target = space.limits.target
-    met_target = (
-        target is not None
-        and trial.value is not None
-        and (trial.value == target or study.objective.better(trial.value, target))
-    )
-    return trial.epochs_done < trial.epochs and not met_target
+    for found in store.artifacts(study.id, kind="checkpoint", trial=trial.number):
+        if found.epoch == trial.epochs_done:
+            return Saved(found.epoch, found.sha256, found.size_bytes, path=str(folder / found.path))
+    if trial.parent is None:
+        return None
+    parent = store.trial(study.id, trial.parent)
+    return last_checkpoint(store, study, parent) if parent.epochs_done == trial.epochs_done else None

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from hpsearch.execution.ends import Ends
 from hpsearch.execution.executor import Executor
 from hpsearch.execution.jobs import JobRunner
+from hpsearch.execution.limits import ran_its_budget
 from hpsearch.execution.messages import EpochDone, Event, Finished, Job, Saved, Started
-from hpsearch.report.choosing import last_checkpoint, ran_its_budget
+from hpsearch.report.choosing import last_checkpoint
 from hpsearch.space import Space
 from hpsearch.space.configuration import Configuration
 from hpsearch.space.values import Plain
@@ -57,6 +59,7 @@ def asdict_plain(configuration: Configuration) -> dict[str, Plain]:
 
 
 def what_is_wanted(
+    store: Store,
     study: Study,
     space: Space,
     chosen: Sequence[Trial],
@@ -64,13 +67,19 @@ def what_is_wanted(
     epochs: int | None = None,
     repeats: int | None = None,
 ) -> list[Wanted]:
-    """The retrains that the `retrain` section (or a person's `epochs`, `repeats`) asks of the chosen trials."""
+    """The retrains that the `retrain` section (or a person's `epochs`, `repeats`) asks of the chosen trials.
+
+    Where they would change nothing but the seed, the weights that the search has kept are wanted, if it has.
+    """
     wanted = []
+    changes = space.retrain.changes or epochs is not None or repeats is not None
+    records = store.evaluations(study.id, finished=True)
     for trial in chosen:
-        changes = space.retrain.changes or epochs is not None or repeats is not None
-        if not changes and ran_its_budget(trial, study, space):
-            wanted.append(Wanted(trial, 1, KEPT, space.configuration(trial.parameters), trial.seed))
-            continue
+        if not changes and ran_its_budget(trial, space.epochs, space.limits, study.objective):
+            kept = Wanted(trial, 1, KEPT, space.configuration(trial.parameters), trial.seed)
+            if any(kept.is_what(record) for record in records) or last_checkpoint(store, study, trial) is not None:
+                wanted.append(kept)
+                continue
         configuration = space.retrain_configuration(trial.parameters, trial.best_epoch)
         if epochs is not None:
             configuration = replace(configuration, training={**configuration.training, "epochs": epochs})
@@ -92,6 +101,9 @@ class Retraining:
         data_dir: where ``NAME.npz`` data sets lie.
         cache_dir: where decoded arrays are kept.
         show: is given one line of news at a time.
+
+    Attributes:
+        failed: how many retrains ended without a model.
     """
 
     def __init__(
@@ -117,7 +129,15 @@ class Retraining:
         self._devices: dict[int, str] = {}
         self._checkpoints: dict[int, str] = {}  # path of the last one
         self._shown_at = 0.0
-        self._runner = JobRunner(executor, space.limits.retries, self._take, self._fail)
+        self.failed = 0
+        self._runner = JobRunner(
+            executor,
+            space.limits.retries,
+            Ends(space.limits, study.objective),
+            self._stop_requested,
+            self._take,
+            self._fail,
+        )
 
     def stop(self) -> None:
         """End after the present epochs, with checkpoints. Safe to call from a signal handler."""
@@ -126,16 +146,15 @@ class Retraining:
     def run(self, wanted: Sequence[Wanted]) -> bool:
         """Do what of `wanted` is not done yet; False where `stop` came before the end."""
         records = self._store.evaluations(self._study.id)
-        trials = self._store.trials(self._study.id)
         jobs = []
         for want in wanted:
             same = [record for record in records if want.is_what(record)]
             if any(record.finished_at is not None for record in same):
                 continue
-            jobs.append(self._job(want, same[-1].id if same else None, trials))
+            jobs.append(self._job(want, same[-1].id if same else None))
         return self._runner.run(jobs)
 
-    def _job(self, want: Wanted, evaluation: int | None, trials: Sequence[Trial]) -> Job:
+    def _job(self, want: Wanted, evaluation: int | None) -> Job:
         if evaluation is None:
             with self._writer.transaction() as write:
                 evaluation = write.add_evaluation(
@@ -144,7 +163,7 @@ class Retraining:
         self._wanted[evaluation] = want
         checkpoint = self._resume_from(evaluation)
         if want.role == KEPT:
-            checkpoint = last_checkpoint(self._store, self._study, trials, want.trial.number)
+            checkpoint = last_checkpoint(self._store, self._study, want.trial)
         return Job(
             trial=evaluation,
             attempt=1,
@@ -162,6 +181,14 @@ class Retraining:
             checkpoint_dir=str(self._folder / "retrains"),
             evaluate=True,
         )
+
+    def _stop_requested(self) -> bool:
+        asked = self._store.pending_actions(self._study.id)
+        if asked:
+            with self._writer.transaction() as write:
+                for action in asked:
+                    write.mark_done(action.id)
+        return bool(asked)
 
     def _resume_from(self, evaluation: int) -> Saved | None:
         found = self._store.artifacts(self._study.id, kind="retrain_checkpoint", evaluation=evaluation)
@@ -228,6 +255,7 @@ class Retraining:
 
     def _fail(self, job: Job, kind: ErrorKind, error: str) -> None:
         want = self._wanted[job.trial]
+        self.failed += 1
         with self._writer.transaction() as write:
             write.fail_evaluation(job.trial, error)
         self._forget_checkpoint(job.trial)

@@ -20,17 +20,15 @@ def summary(store: Store, study: Study, space: Space) -> str:
     """The summary that `run` ends with."""
     trials = store.trials(study.id)
     chosen = choose(store, study, space)
-    evaluations = [record for record in store.evaluations(study.id, finished=True) if record.error is None]
+    evaluations = store.evaluations(study.id, finished=True)
     lines = [_counts(study, trials)]
     for trial in chosen[:1]:
         lines += ["", *_winner(study, trial)]
-    for trial in chosen:
-        lines += _tested(trial, [record for record in evaluations if record.trial == trial.number])
-    failed = [record for record in store.evaluations(study.id, finished=True) if record.error is not None]
-    lines += [
-        f"the retrain of trial {record.trial} failed: {(record.error or '').strip().splitlines()[-1]}"
-        for record in failed
-    ]
+    others = sorted({record.trial for record in evaluations} - {trial.number for trial in chosen})
+    for number in [*(trial.number for trial in chosen), *others]:
+        for same in _alike([record for record in evaluations if record.trial == number]):
+            lines += _tested(number, [record for record in same if record.error is None])
+            lines += _failures(same)
     lines += ["", *_next(study, store)]
     return "\n".join(lines)
 
@@ -57,12 +55,34 @@ def _winner(study: Study, trial: Trial) -> Iterator[str]:
         yield f"  {trial.model_parameters:,} model parameters"
 
 
-def _tested(trial: Trial, records: Sequence[EvaluationRecord]) -> Iterator[str]:
+def _alike(records: Sequence[EvaluationRecord]) -> list[list[EvaluationRecord]]:
+    """Repeats of one retrain together: means are taken over seeds, never over different trainings."""
+    groups: list[list[EvaluationRecord]] = []
+    for record in records:
+        for group in groups:
+            if (record.role, record.configuration) == (group[0].role, group[0].configuration):
+                group.append(record)
+                break
+        else:
+            groups.append([record])
+    return groups
+
+
+def _failures(records: Sequence[EvaluationRecord]) -> Iterator[str]:
+    """What failed and has not succeeded since."""
+    done = {record.repeat for record in records if record.error is None}
+    last = {record.repeat: record for record in records if record.error is not None and record.repeat not in done}
+    for record in last.values():
+        yield f"the retrain of trial {record.trial} failed: {(record.error or '').strip().splitlines()[-1]}"
+
+
+def _tested(number: int, records: Sequence[EvaluationRecord]) -> Iterator[str]:
     if not records:
         return
     scored = [record for record in records if record.metrics]
     if not scored:
-        yield f"trial {trial.number} was retrained; its data have no test labels, so there is no test score"
+        how = "is kept" if records[0].role == KEPT else "was retrained"
+        yield f"trial {number} {how}; its data have no test labels, so there is no test score"
         return
     yield ""
     first = scored[0]
@@ -70,7 +90,7 @@ def _tested(trial: Trial, records: Sequence[EvaluationRecord]) -> Iterator[str]:
         how = "its weights of the search, kept: a retrain would change nothing but the seed"
     else:
         how = f"retrained, {first.epochs_done} epochs" + (f", {len(scored)} seeds" if len(scored) > 1 else "")
-    yield f"test of trial {trial.number} ({how}; the test split was read once, here)"
+    yield f"test of trial {number} ({how}; the test split was read once, here)"
     for metric in first.metrics:
         yield f"  {metric:<12} {_spread([record.metrics[metric] for record in scored])}"
     if first.classes:

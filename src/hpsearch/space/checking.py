@@ -25,9 +25,10 @@ from hpsearch.space.references import (
 from hpsearch.space.scopes import Guard, Scope, Vocabulary, World, holds, is_continuous
 from hpsearch.space.values import Broken, Pairs, Plain, Scalar, contains_broken, equal, is_scalar, json_form
 
-EXHAUSTIVE = 400  # combinations that are all tried; of more, each value with a few of the others'
+EXHAUSTIVE = 400  # combinations that are all tried; of more, a cover, then each value that failed in it by itself
 TRIED_WITH_EACH = 4
 TRIED = 4_000  # combinations of one place, where there are that many
+MOST_RESOLVED = 400_000  # values of names, in all combinations of one place
 SAMPLE_STEPS = 500  # of the enumeration, for a value's few combinations
 SWITCH_KEYS = ("switch", "cases", "default")
 
@@ -304,11 +305,19 @@ class _Trial:
         if len(first) <= EXHAUSTIVE:
             yield from first
             return
+        most = min(TRIED, MOST_RESOLVED // len(self._names))
+        yield from vocabulary.cover(self._scope, self._names, most)
+        passed = {name: {_identity(world[name]) for world in self._passed} for name in self._names}
         values = [(name, value) for name in self._names for value in self._values(name)]
-        tries = max(1, min(TRIED_WITH_EACH, TRIED // (2 * len(values))))
+        doubtful = [(name, value) for name, value in values if _identity(value) not in passed[name]]
+        yield from islice(self._worlds_with(doubtful), most)
+
+    def _worlds_with(self, values: Sequence[tuple[str, Scalar]]) -> Iterator[World]:
+        """For each value a few worlds in which its name has it."""
+        tries = max(1, min(TRIED_WITH_EACH, TRIED // (2 * max(1, len(values)))))
         for name, value in values:
             for backwards in (False, True):
-                worlds = vocabulary.worlds(
+                worlds = self._checker.vocabulary.worlds(
                     self._scope, self._names, {name: value}, backwards=backwards, most_steps=SAMPLE_STEPS
                 )
                 yield from islice(worlds, tries)

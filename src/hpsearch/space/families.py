@@ -266,7 +266,7 @@ class Assembly:
             if not pattern.contains(value):
                 self._problems.add(
                     at,
-                    f"`when` of `{name}` waits for {show(value)}, which `{parent}` never is; {_takes(pattern)}.",
+                    f"`when` of `{name}` waits for {show(value)}, which `{parent}` never is; it {_takes(pattern)}.",
                 )
                 sound = False
             elif any(equal(value, other) for other in values[:number]):
@@ -295,7 +295,7 @@ class Assembly:
             ends[key] = value
         condition = Condition(parent, min=ends.get("min"), max=ends.get("max"))
         if not self._overlaps(pattern, condition):
-            self._problems.add(place, f"`when` of `{name}` can never hold: {_takes(pattern)}.")
+            self._problems.add(place, f"`when` of `{name}` can never hold: `{parent}` {_takes(pattern)}.")
             raise Unsound
         return condition
 
@@ -333,6 +333,6 @@ def counts_of(parameter: Parameter) -> list[int]:
 
 def _takes(parameter: Parameter) -> str:
     if parameter.kind is ParameterKind.CHOICE:
-        return f"it takes {listing(show(value) for value in parameter.values)}"
+        return f"takes {listing(show(value) for value in parameter.values)}"
     step = f" in steps of {parameter.step}" if parameter.step is not None else ""
-    return f"it takes numbers from {parameter.min} to {parameter.max}{step}"
+    return f"takes numbers from {parameter.min} to {parameter.max}{step}"

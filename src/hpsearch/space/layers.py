@@ -11,7 +11,7 @@ from hpsearch.space.catalogue import Catalogue, Kind
 from hpsearch.space.checking import Checker, Fault
 from hpsearch.space.constants import BUILT_IN, NAME
 from hpsearch.space.expressions import FUNCTIONS
-from hpsearch.space.problems import Place, check_keys, did_you_mean, show
+from hpsearch.space.problems import Place, check_keys, did_you_mean, nearest, show
 from hpsearch.space.references import ABSENT, Names, Unresolvable, choose, is_switch, reference_in, resolve
 from hpsearch.space.scopes import Counter, Family, Scope
 from hpsearch.space.values import BROKEN, Pairs, Plain, Scalar, contains_broken, is_whole
@@ -19,6 +19,7 @@ from hpsearch.space.values import BROKEN, Pairs, Plain, Scalar, contains_broken,
 MOST_REPEATS = 1_000
 MOST_LAYERS = 10_000  # of one model, repeats multiplied out
 DEFAULT_COUNTER = "i"
+BLOCKS = ("repeat", "residual", "switch")  # what stands in the place of a layer
 
 
 def number_of(count: Plain, constants: Mapping[str, Scalar]) -> str | int | None:
@@ -224,7 +225,10 @@ def layer_faults(catalogue: Catalogue, kind: Kind, item: Plain, written: Plain =
         return
     name, value = split_item(_with_layer_kept(item, next(iter(written)) if isinstance(written, dict) else ""))
     if (fault := name_fault(catalogue, kind, name)) is not None:
-        yield Fault(fault.message, (), fault.structural and isinstance(written, dict))
+        block = nearest(name, BLOCKS) if kind is Kind.LAYER and isinstance(name, str) else None
+        sure = block is not None and not fault.message.endswith("?")
+        message = f"`{name}` is not a layer; did you mean `{block}`?" if sure else fault.message
+        yield Fault(message, (), fault.structural and isinstance(written, dict))
         return
     if not isinstance(value, Mapping) and not CUSTOM.fullmatch(name) and catalogue.signature(kind, name).first is None:
         yield Fault(f"`{name}` takes no arguments, but {show(value)} was given", (name,))

@@ -18,7 +18,7 @@ from hpsearch.space.expressions import Expression, ExpressionError, parse_compar
 from hpsearch.space.families import Definitions
 from hpsearch.space.layers import LayerCheck, counters_in
 from hpsearch.space.overrides import apply_overrides
-from hpsearch.space.problems import Place, Problems, check_keys, show
+from hpsearch.space.problems import Place, Problems, check_keys, nearest, show
 from hpsearch.space.reading import plain_form, read_file, read_text
 from hpsearch.space.references import ABSENT, ReferenceSyntaxError, is_switch, names_in, reference_in
 from hpsearch.space.retraining import TRAINING_KEYS, read_retrain
@@ -30,7 +30,9 @@ from hpsearch.space.training_settings import (
     DEFAULTS,
     KEYS,
     SettingRules,
+    draw_faults,
     horizon_faults,
+    images_in,
     is_off,
     share_or_count_faults,
 )
@@ -115,7 +117,7 @@ class _Loading:
         self._catalogue = catalogue
         self._base = base
         self._data_needed = data_needed
-        self._tree = {key: self._cleaned(key, value) for key, value in tree.items()}
+        self._tree = {key: self._cleaned(key, value) for key, value in _as_meant(tree, problems).items()}
 
     def _cleaned(self, key: str, value: Plain) -> Plain:
         if key in ("parameters", "model", "training", "retrain"):
@@ -131,7 +133,7 @@ class _Loading:
         tree, problems = self._tree, self._problems
         trainer = self._trainer()
         required = ["study", "training"] if trainer == "simulated" else ["study", "dataset", "model", "training"]
-        check_keys(problems, tree, (), SECTIONS, "The space", required)
+        check_keys(problems, self._written, (), SECTIONS, "The space", required)
         read_study(tree, problems)
         definitions = read_definitions(tree.get("parameters"), problems)
         dataset, facts = self._dataset()
@@ -145,7 +147,7 @@ class _Loading:
         objective, rules = self._objective(checker, trainer, dataset)
         training, epochs = self._training(checker, rules, trainer)
         retrain, retrain_settings = read_retrain(tree.get("retrain", {}), checker, rules, training, epochs)
-        self._train_subset(checker)
+        self._train_subset(checker, dataset, facts)
         self._constraints(checker)
         limits, limit_values = read_limits(tree.get("limits", {}), problems)
         if trainer != "simulated":
@@ -346,10 +348,11 @@ class _Loading:
 
     # The rest --------------------------------------------------------------------------------------------------------
 
-    def _train_subset(self, checker: Checker) -> None:
-        dataset = self._tree.get("dataset")
-        if isinstance(dataset, dict) and "train_subset" in dataset:
-            checker.check(dataset["train_subset"], Scope(), ("dataset", "train_subset"), _subset_faults)
+    def _train_subset(self, checker: Checker, dataset: Section | None, facts: DataFacts | None) -> None:
+        written = self._tree.get("dataset")
+        if isinstance(written, dict) and "train_subset" in written:
+            check = partial(_subset_faults, dataset or {}, facts)
+            checker.check(written["train_subset"], Scope(), ("dataset", "train_subset"), check)
 
     def _constraints(self, checker: Checker) -> None:
         tree, place = self._tree.get("constraints", []), ("constraints",)
@@ -380,7 +383,15 @@ class _Loading:
         checker.check(tree, Scope(), place, partial(_constraint_faults, constraint, frozenset(names)))
 
     def _unused(self, definitions: Definitions, counters: Mapping[str, Place]) -> None:
-        """Report what is defined but mentioned nowhere; a mention under a misspelt key counts."""
+        """Report what is defined but mentioned nowhere; a mention under a misspelt key counts.
+
+        Nothing is unused where what would use it is missing or cannot be read: that has been told.
+        """
+        model, training = self._tree.get("model"), self._tree.get("training")
+        if not isinstance(model, list) or not model or not isinstance(training, dict) or "optimizer" not in training:
+            return
+        if self._problems.mentions("The expression `"):
+            return
         mentioned = set().union(*(names_in(value) for key, value in self._written.items() if key != "parameters"))
         for text in _texts(self._written.get("constraints", [])):
             mentioned |= set(re.findall(r"[A-Za-z_]\w*", text))
@@ -411,9 +422,27 @@ class _Loading:
         return self._problems.mentions(f"did you mean `{name}`?")
 
 
-def _subset_faults(value: Plain) -> Iterator[Fault]:
-    if value is not ABSENT and not is_off(value):
-        yield from share_or_count_faults("train_subset", value)
+def _as_meant(tree: Section, problems: Problems) -> Section:
+    """`tree` with a misspelt section under the name that was meant: its content is checked, nothing else is missing."""
+    meant: Section = {}
+    for key, value in tree.items():
+        free = [section for section in SECTIONS if section not in tree and section not in meant]
+        section = key if key in SECTIONS else nearest(key, free)
+        if section is not None and section != key:
+            problems.note_misspelt(section, key)
+        meant[section or key] = value
+    return meant
+
+
+def _subset_faults(dataset: Section, facts: DataFacts | None, value: Plain) -> Iterator[Fault]:
+    if value is ABSENT or is_off(value):
+        return
+    faults = list(share_or_count_faults("train_subset", value))
+    yield from faults
+    if not faults and facts is not None and facts.train_size is not None:
+        part = dataset.get("validation")
+        remaining = facts.train_size - (images_in(part, facts.train_size) if part is not None else 0)
+        yield from draw_faults("train_subset", value, remaining, facts.classes, keep_rest=False)
 
 
 def _trainer_faults(catalogue: Catalogue, trainer: str, value: Plain) -> Iterator[Fault]:

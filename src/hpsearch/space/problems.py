@@ -18,6 +18,7 @@ class Problems:
         self._file = file
         self._lines: dict[Place, int] = {}
         self._sources: dict[Place, str] = {}  # places that an override set, and which
+        self._written: dict[str | int, str] = {}  # a section -> the misspelt key that it stands under
         self._found: dict[tuple[int, str], Problem] = {}
 
     def note_line(self, place: Place, line: int) -> None:
@@ -28,8 +29,14 @@ class Problems:
         """What stands at `place` comes from `source` (a ``--set``), not from the file."""
         self._sources[place] = source
 
+    def note_misspelt(self, section: str, key: str) -> None:
+        """The section `section` stands under the misspelt `key` in the file."""
+        self._written[section] = key
+
     def add(self, place: Place, message: str) -> None:
         """Record one sentence about what stands at `place`, or at the nearest known place around it."""
+        if place and place[0] in self._written:
+            place = (self._written[place[0]], *place[1:])
         if place not in self._lines:  # an override may have made the mapping that is at fault
             place = next((set_ for set_ in self._sources if set_[: len(place)] == place), place)
         for end in range(len(place), -1, -1):

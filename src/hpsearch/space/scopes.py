@@ -12,6 +12,7 @@ from hpsearch.space.values import Plain, Scalar, equal, is_number, is_scalar, is
 
 World = dict[str, Plain]  # name -> value, ABSENT where inactive
 MOST_STEPS = 20_000  # of one enumeration, so that a space cannot make its own check endless
+ROUNDS = 4  # of a cover
 MOST_VALUES = 1_000  # of one parameter; of more, evenly spread ones
 
 
@@ -68,6 +69,7 @@ class Vocabulary:
     families: Mapping[str, Family]
     built_in: Mapping[str, Plain]  # classes, input_shape
     thresholds: Mapping[str, frozenset[float]] = field(default_factory=dict)  # where conditions on a parameter change
+    _values: dict[Parameter, Sequence[Scalar]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def fixed(self) -> World:
         """The names whose value is the same everywhere."""
@@ -84,6 +86,11 @@ class Vocabulary:
 
     def values_of(self, parameter: Parameter) -> Sequence[Scalar]:
         """All values of a finite parameter (evenly spread ones of many); of a float its ends and turning points."""
+        if parameter not in self._values:
+            self._values[parameter] = self._spread_of(parameter)
+        return self._values[parameter]
+
+    def _spread_of(self, parameter: Parameter) -> Sequence[Scalar]:
         size = parameter.size
         low, high = parameter.min, parameter.max
         if size is not None:
@@ -116,18 +123,42 @@ class Vocabulary:
 
         At most `most_steps` steps are taken, so of very many assignments only the first ones come.
         """
+        ordered = self._variables(scope, names)
+        place = {variable.name: number for number, variable in enumerate(ordered)}
+        checks: list[list[Guard]] = [[] for _ in range(len(ordered) + 1)]
+        for guard in scope.guards:
+            checks[max((place[name] + 1 for name in names_in(guard.subject) if name in place), default=0)].append(guard)
+        yield from _Enumeration(ordered, checks, fixed or {}, backwards, most_steps).run(self.fixed())
+
+    def cover(self, scope: Scope, names: Iterable[str], most: int) -> Iterator[World]:
+        """Few consistent assignments that together show nearly all values: number k has the k-th value of everything.
+
+        Each value comes `ROUNDS` times where it can, every time among others; in all there are at most `most`.
+        """
+        ordered = self._variables(scope, names)
+        turn, longest = 0, 1
+        while turn < min(ROUNDS * longest, most):
+            world = self.fixed()
+            for number, variable in enumerate(ordered):
+                values = variable.domain(world)
+                if not values:
+                    break
+                longest = max(longest, len(values))
+                world[variable.name] = values[(turn + number * (turn // longest)) % len(values)]
+            else:
+                if all(_allows(guard, world) for guard in scope.guards):
+                    yield world
+            turn += 1
+
+    def _variables(self, scope: Scope, names: Iterable[str]) -> list[_Variable]:
+        """`names` and all that they and `scope` depend on, each after what it depends on."""
         variables = _Variables(self, scope)
         for name in names:
             variables.need(name)
         for guard in scope.guards:
             for name in names_in(guard.subject):
                 variables.need(name)
-        ordered = variables.ordered()
-        place = {variable.name: number for number, variable in enumerate(ordered)}
-        checks: list[list[Guard]] = [[] for _ in range(len(ordered) + 1)]
-        for guard in scope.guards:
-            checks[max((place[name] + 1 for name in names_in(guard.subject) if name in place), default=0)].append(guard)
-        yield from _Enumeration(ordered, checks, fixed or {}, backwards, most_steps).run(self.fixed())
+        return variables.ordered()
 
     def possible(self, scope: Scope, names: Iterable[str], fixed: Mapping[str, Scalar] | None = None) -> bool:
         """Whether any assignment exists."""
@@ -249,12 +280,20 @@ class _Enumeration:
         variable = self._variables[number]
         values = variable.domain(world)
         if variable.name in self._fixed:
-            wanted = self._fixed[variable.name]
-            values = [value for value in values if value is not ABSENT and equal(value, wanted)]
+            values = [wanted for wanted in (self._fixed[variable.name],) if _holds_value(values, wanted)]
         return iter(reversed(values) if self._backwards else values)
 
 
 _END = object()
+
+
+def _holds_value(values: Sequence[Plain], wanted: Scalar) -> bool:
+    """Whether `wanted` is among `values`; the usual case, one of a thousand whole numbers, without asking for kinds."""
+    if wanted not in values:
+        return False
+    return equal(values[values.index(wanted)], wanted) or any(
+        value is not ABSENT and equal(value, wanted) for value in values
+    )
 
 
 def _allows(guard: Guard, world: World) -> bool:

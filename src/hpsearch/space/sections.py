@@ -15,7 +15,7 @@ from hpsearch.space.parameters import Parameter
 from hpsearch.space.problems import Place, Problems, check_keys, did_you_mean, show
 from hpsearch.space.scopes import holds, is_continuous
 from hpsearch.space.settings import Limits, SearchSettings
-from hpsearch.space.training_settings import share_or_count_faults
+from hpsearch.space.training_settings import draw_faults, share_or_count_faults
 from hpsearch.space.values import (
     BROKEN,
     Pairs,
@@ -100,10 +100,11 @@ def read_dataset(
     except ConfigError as error:
         problems.add((*place, "name"), str(error))
         return None, None
-    known = [*dict.fromkeys([*DATASET_KEYS, *signature.arguments, "written_path"])]
+    known = [*dict.fromkeys([*DATASET_KEYS, *signature.arguments])]
     if CUSTOM.fullmatch(name):
         known = [*dict.fromkeys([*known, *tree])]
-    check_keys(problems, tree, place, known, f"The data set `{name}`", ["name", *sorted(signature.required)])
+    written = {key: value for key, value in tree.items() if key != "written_path"}  # ours, of a resolved space
+    check_keys(problems, written, place, known, f"The data set `{name}`", ["name", *sorted(signature.required)])
     section = {key: as_number(value) if key in _NUMBERS else value for key, value in tree.items()}
     _check_parts(section, problems, place)
     if contains_broken(section) or len(problems) > before:
@@ -112,7 +113,8 @@ def read_dataset(
     resolved = {key: value for key, value in section.items() if key not in ("name", "written_path")}
     if isinstance(resolved.get("train_subset"), str):
         del resolved["train_subset"]
-    if (problem := catalogue.problem(Kind.DATASET, name, resolved)) is not None:
+    fixed = {key: value for key, value in resolved.items() if key != "train_subset"}  # which is judged as a value
+    if (problem := catalogue.problem(Kind.DATASET, name, fixed)) is not None:
         problems.add(_place_of(problem, section, place), f"{problem.rstrip('.')}.")
         return None, None
     return _with_facts(section, {"name": name, **resolved}, problems, catalogue, place, data_needed=data_needed)
@@ -136,10 +138,9 @@ def _with_facts(
         return section, facts
     section.setdefault("validation", 0.1)
     part = section["validation"]
-    if part is not None and facts.train_size is not None and part >= facts.train_size:
-        problems.add(
-            (*place, "validation"), f"`validation` is {part}, but there are only {facts.train_size} training images."
-        )
+    if part is not None and facts.train_size is not None:
+        for fault in draw_faults("validation", part, facts.train_size, facts.classes, keep_rest=True):
+            problems.add((*place, "validation"), f"{fault.message}.")
     return section, facts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -306,6 +307,30 @@ def share_or_count_faults(key: str, value: Plain) -> Iterator[Fault]:
         )
     elif value > 1 and not is_whole(value):
         yield Fault(f"`{key}` is {show(value)}, but a count of images is a whole number", structural=False)
+
+
+def draw_faults(key: str, value: int | float, available: int, classes: int, *, keep_rest: bool) -> Iterator[Fault]:
+    """What is wrong with a sound part of `available` images: a draw, and the rest if it is kept, needs every class."""
+    count = images_in(value, available)
+    left = "" if keep_rest else " left"
+    if count > available or (keep_rest and count == available):
+        yield Fault(f"`{key}` is {show(value)}, but there are only {available} training images{left}", structural=False)
+    elif count < classes:
+        yield Fault(
+            f"`{key}` is {show(value)}, which is too few: each of the {classes} classes needs an image",
+            structural=False,
+        )
+    elif keep_rest and available - count < classes:
+        yield Fault(
+            f"`{key}` is {show(value)}, which leaves too few of {available} images to train on: each of the {classes} "
+            "classes needs one",
+            structural=False,
+        )
+
+
+def images_in(value: int | float, available: int) -> int:
+    """How many of `available` images a sound part means; a share is rounded up."""
+    return math.ceil(value * available - 1e-9) if is_share(value) else int(value)
 
 
 def is_share(value: Plain) -> bool:

@@ -28,7 +28,7 @@ from hpsearch.storage.records import (
     StudySummary,
 )
 from hpsearch.storage.results import Result, model_path, results
-from hpsearch.storage.store import Store, open_store, upgrade_database
+from hpsearch.storage.store import Store, holds_study, open_store, upgrade_database
 from hpsearch.storage.writer import Write, Writer
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "artifacts_root",
     "check",
     "epochs_frame",
+    "holds_study",
     "model_path",
     "open_store",
     "read_artifact",

@@ -31,6 +31,8 @@ _UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_
 def database_path(database: str | Path) -> Path:
     """The file that `database`, a path or a ``sqlite:///`` URL, names. DatabaseUnusable for any other URL."""
     text = os.fspath(database)
+    if not text:
+        raise DatabaseUnusable("The name of the database is empty; give a path with --database.")
     if "://" not in text:
         return Path(text).expanduser()
     try:

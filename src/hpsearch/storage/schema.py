@@ -62,6 +62,8 @@ def _version(connection: Connection, path: Path) -> str | None:
     try:
         return version(connection)
     except DatabaseUnusable as error:
+        if str(error).startswith(str(path)):  # SQLite itself refused the file
+            raise
         raise DatabaseUnusable(f"{path} is not a database of hpsearch: {error}") from error
 
 

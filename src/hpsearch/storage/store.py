@@ -192,6 +192,20 @@ def open_store(database: str | Path, *, create: bool = False, read_only: bool = 
     return store
 
 
+def holds_study(database: str | Path, name: str) -> bool:
+    """Whether a database holds a study of that name; one that is not there yet, or is empty, is not made.
+
+    Raises:
+        DatabaseUnusable, SchemaOutdated: the database could not be opened, or made, for writing.
+    """
+    path = database_path(database)
+    _require_usable(path, create=True, write=True)
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    with open_store(path) as store:
+        return store.has_study(name)
+
+
 def upgrade_database(database: str | Path) -> tuple[str | None, str]:
     """Bring a database to the present schema, in one transaction; the versions before and after."""
     path = database_path(database)
@@ -210,6 +224,9 @@ def _create(path: Path, *, may: bool) -> None:
     try:
         schema.create(engine, path)
     except StorageFull as error:
+        engine.dispose()
+        for suffix in ("", "-wal", "-shm"):  # of a file that was missing or empty
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
         raise DatabaseUnusable(f"No room left on the disk of {path}: free some first.") from error
     finally:
         engine.dispose()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.errors import BuildError, ConfigError
 from hpsearch.space.catalogue import DataFacts, Kind, Signature
-from hpsearch.space.values import Plain
+from hpsearch.space.values import Plain, json_form
 from hpsearch.training import datasets
 from hpsearch.training.datasets import DATASETS, checking
 from hpsearch.training.datasets.registry import SETTINGS
@@ -51,6 +51,7 @@ class KerasCatalogue:
         self._data_dir = data_dir
         self._custom = custom
         self._facts: dict[str, DataFacts] = {}
+        self._problems: dict[str, str | None] = {}  # a layer of one kind is often made many times in one file
 
     def names(self, kind: Kind) -> Sequence[str]:
         """All valid names of `kind`."""
@@ -97,6 +98,12 @@ class KerasCatalogue:
 
     def problem(self, kind: Kind, name: str, arguments: Mapping[str, Plain]) -> str | None:
         """One sentence where `name` with these resolved arguments cannot be made, else None."""
+        key = json.dumps([kind, name, json_form(arguments)], sort_keys=True)
+        if key not in self._problems:
+            self._problems[key] = self._problem(kind, name, arguments)
+        return self._problems[key]
+
+    def _problem(self, kind: Kind, name: str, arguments: Mapping[str, Plain]) -> str | None:
         if kind is Kind.LAYER and name in ("Input", "InputLayer"):
             return f"{name} is added by itself: the data say what shape it has."
         if kind is Kind.DATASET:

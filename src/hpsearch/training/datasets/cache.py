@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,14 @@ from hpsearch.training.datasets.splits import Array, Labels, Splits
 LAYOUT = 1  # of an entry; counts into its name, so that another layout finds no entry of this one
 
 
-def cached(dataset: Mapping[str, Plain], data_dir: str | None, cache_dir: str | None, *, custom: bool = True) -> Splits:
+def cached(
+    dataset: Mapping[str, Plain],
+    data_dir: str | None,
+    cache_dir: str | None,
+    *,
+    custom: bool = True,
+    check: Callable[[Splits], object] = lambda splits: None,
+) -> Splits:
     """The arrays of a data set, memory-mapped from `cache_dir`, where the first caller puts them.
 
     The maps are private (`mmap_mode` c): processes share the pages that none of them writes. An entry is known by
@@ -36,6 +43,7 @@ def cached(dataset: Mapping[str, Plain], data_dir: str | None, cache_dir: str | 
         data_dir: where ``NAME.npz`` data sets lie.
         cache_dir: a folder of our own, made where it is missing; None loads without keeping.
         custom: whether ``module:function`` may be imported; what such functions return is not kept.
+        check: raises for what must not be kept.
 
     Raises:
         DataError: as `load`, or `cache_dir` cannot be written.
@@ -45,12 +53,18 @@ def cached(dataset: Mapping[str, Plain], data_dir: str | None, cache_dir: str | 
     settings = {key: value for key, value in dataset.items() if key != "rescale"}  # the arrays are not rescaled
     identity = source.identity(settings, data_dir)
     if cache_dir is None or identity is None:
-        return source.load(dataset, data_dir)
+        splits = source.load(dataset, data_dir)
+        check(splits)
+        return splits
     text = json.dumps([LAYOUT, dataset["name"], identity], sort_keys=True)
     entry = Path(cache_dir) / f"{dataset['name']}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if not entry.is_dir():
-        _keep(entry, source.load(settings, data_dir))
+        loaded = source.load(settings, data_dir)
+        check(loaded)
+        _keep(entry, loaded)
+        del loaded  # from here on its pages are the files'
     splits = _kept(entry)
+    check(splits)
     if "rescale" in dataset:
         splits = replace(splits, rescale=rescaling(dataset["rescale"], splits.x_train))
     if not json.loads((entry / "about.json").read_text())["has_test"]:

@@ -15,7 +15,7 @@ from hpsearch.space.catalogue import DataFacts
 from hpsearch.space.values import Plain
 from hpsearch.training.datasets import arrays, cifar100
 from hpsearch.training.datasets.carved import refuse_share
-from hpsearch.training.datasets.npz import file_identity, read
+from hpsearch.training.datasets.npz import file_identity, header_of, members, read
 from hpsearch.training.datasets.splits import Array, Labels, Splits
 
 
@@ -60,11 +60,28 @@ def load(dataset: Mapping[str, Plain], data_dir: str | None = None) -> Splits:
 
 
 def facts(dataset: Mapping[str, Plain], data_dir: str | None = None) -> DataFacts:
-    """Classes, shape and size, known without loading. Raises DataError for labels that there are none of."""
-    known = NAMED[str(dataset["name"])]
-    coarse = dataset["name"] == "cifar100" and labels_of(dataset) == "coarse"
+    """Classes, shape and size, known without loading; the size of a file that is there, from its header.
+
+    Raises:
+        DataError: labels that there are none of, or a file with other images.
+    """
+    name = str(dataset["name"])
+    known = NAMED[name]
+    coarse = name == "cifar100" and labels_of(dataset) == "coarse"
     classes = len(cifar100.COARSE) if coarse else len(known.class_names)
-    return DataFacts(classes, known.input_shape, known.train_size)
+    path = file_of(name, data_dir)
+    size = known.train_size if path is None else _size_of(path, name)
+    return DataFacts(classes, known.input_shape, size)
+
+
+def _size_of(path: Path, name: str) -> int:
+    """Images in x_train of a file. Raises DataError where they are not those of the data set."""
+    with members(path) as member:
+        shape = header_of(path, member)
+    if ((*shape[1:], 1) if len(shape) == 3 else shape[1:]) != NAMED[name].input_shape:
+        wanted = "x".join(map(str, NAMED[name].input_shape))
+        raise DataError(f"{path}: x_train has the shape {shape}, but images of {name} are {wanted}.")
+    return shape[0]
 
 
 def identity(dataset: Mapping[str, Plain], data_dir: str | None = None) -> Plain:

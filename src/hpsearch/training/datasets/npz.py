@@ -35,7 +35,7 @@ def facts(dataset: Mapping[str, Plain], data_dir: str | None = None) -> DataFact
     """Shape from the header of x_train, classes from y_train. Raises DataError."""
     path = find(dataset.get("path"), data_dir)
     with members(path) as member:
-        shape = _shape(path, member)
+        shape = header_of(path, member)
         like = np.broadcast_to(np.uint8(0), shape)
         y_train = arrays.labels(member("y_train"), "y_train", str(path), like)
         names = arrays.names_of(member("class_names", "classes", optional=True), y_train, str(path))
@@ -84,7 +84,7 @@ def members(path: Path) -> Iterator[Members]:
         yield Members(archive, str(path))
 
 
-def _shape(path: Path, member: Members) -> tuple[int, ...]:
+def header_of(path: Path, member: Members) -> tuple[int, ...]:
     """The shape of x_train, from its header alone."""
     key = member.key("x_train")
     if key is None:

@@ -1,0 +1,191 @@
+"""Writes README's figures from the recorded studies, between its two markers.
+
+    python benchmarks/readme_figures.py            # write them
+    python benchmarks/readme_figures.py --check    # exit code 1 where README says something else
+
+Every number comes from rows of the database, `studies.db` by default, which is only read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpsearch.cli.tables import duration
+from hpsearch.storage import Result, Store, StudySummary, open_store, results
+from hpsearch.study import Direction, Study, Trial, TrialState
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+DATABASE = ROOT / "studies.db"
+BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
+NONE_YET = "No study has been recorded yet: `studies.db` is not there."
+NAMES = {
+    "hpsearch": "hpsearch",
+    "python": "Python",
+    "tensorflow": "TensorFlow",
+    "keras": "Keras",
+    "keras-tuner": "Keras Tuner",
+    "optuna": "Optuna",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the figures need of one study.
+
+    Attributes:
+        best: of its complete trials, with what the test split said of it after the retrain.
+        devices: such as ``2 x CPU (1 thread)``; workers that took turns in one slot count once.
+    """
+
+    study: Study
+    summary: StudySummary
+    best: Result
+    trials: Sequence[Trial]
+    devices: str
+
+    @property
+    def values(self) -> list[float]:
+        """The objective of every complete trial."""
+        return [trial.value for trial in self.trials if trial.state is TrialState.COMPLETE and trial.value is not None]
+
+    @property
+    def budget(self) -> int:
+        """The most epochs that a trial may train."""
+        return max(trial.epochs for trial in self.trials)
+
+    @property
+    def question(self) -> tuple[object, ...]:
+        """Equal for studies that look for the same thing in the same data, with the same budget of a trial."""
+        asked = self.study.resolved
+        return (
+            asked.get("dataset"),
+            asked.get("model"),
+            asked.get("parameters"),
+            self.study.seed,
+            self.study.objective,
+            self.budget,
+        )
+
+
+def figures(database: Path) -> str:
+    """The text between README's markers."""
+    if not database.exists():
+        return NONE_YET
+    with open_store(database) as store:
+        recorded = [_recorded(store, summary) for summary in store.studies()]
+    return "\n".join([*_table(recorded), "", *_notes(), *_comparisons(recorded), "", *_machines(recorded)])
+
+
+def with_figures(readme: str, text: str) -> str:
+    """`readme` with `text` between its markers. ValueError where it does not have each of them once."""
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end) or BEGIN in rest or END in after:
+        raise ValueError(f"expected {BEGIN} once, and {END} once after it")
+    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+
+
+def _recorded(store: Store, summary: StudySummary) -> Recorded:
+    study = store.study(summary.name)
+    return Recorded(study, summary, results(store, study)[0], store.trials(study.id), _devices(store, study))
+
+
+def _devices(store: Store, study: Study) -> str:
+    slots = {(attempt.host, attempt.worker.rpartition("-")[0], attempt.device) for attempt in store.attempts(study.id)}
+    return ", ".join(f"{count} x {device}" for device, count in Counter(device for *_, device in slots).items())
+
+
+def _table(recorded: Sequence[Recorded]) -> Iterator[str]:
+    yield "| study | backend | trials | epochs | best in the search | retrained, tested once | time | workers |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for one in recorded:
+        cells = [
+            one.study.name,
+            _backend(one.study),
+            ", ".join(f"{count} {state}" for state, count in one.summary.counts.items()),
+            f"{one.summary.epochs:,}",
+            f"{one.study.objective.metric} {one.best.trial.value:.4f} (trial {one.best.trial.number})",
+            _tested(one.best),
+            duration(one.study.coordinator_seconds),
+            one.devices,
+        ]
+        yield f"| {' | '.join(cells)} |"
+
+
+def _backend(study: Study) -> str:
+    asked = study.resolved["search"]
+    named = [str(asked[key]) for key in ("sampler", "pruner") if asked.get(key) not in (None, "none")]
+    return f"{study.backend} ({', '.join(named)})" if named else study.backend
+
+
+def _tested(best: Result) -> str:
+    if not best.scores:
+        return "no test score"
+    name = "accuracy" if "accuracy" in best.scores else next(iter(best.scores))
+    spread = f" ± {best.deviations[name]:.4f}" if best.deviations else ""
+    retrain = best.evaluations[0]
+    how = "the search's own weights" if retrain.role == "kept" else f"{retrain.epochs_done} epochs"
+    return f"{name} {best.scores[name]:.4f}{spread} ({how})"
+
+
+def _notes() -> Iterator[str]:
+    yield "The search's value is the best of many, on validation images; the test score is one look of the retrained"
+    yield "model at images that the search never saw. Time is that of search and retrain with all workers at once."
+
+
+def _comparisons(recorded: Sequence[Recorded]) -> Iterator[str]:
+    """How studies compare with random search that was asked the same question."""
+    for chance in recorded:
+        others = [one for one in recorded if one is not chance and one.question == chance.question]
+        if chance.study.backend != "random" or not others:
+            continue
+        yield ""
+        yield f"On the same images, with at most {chance.budget} epochs a trial ({chance.study.objective.metric}):"
+        yield ""
+        yield f"- {chance.study.name}: median {statistics.median(chance.values):.4f}, best {_best(chance)}"
+        yield from (f"- {one.study.name}: best {_best(one)}" for one in others)
+
+
+def _best(one: Recorded) -> str:
+    best = max(one.values) if one.study.objective.direction is Direction.MAXIMIZE else min(one.values)
+    return f"{best:.4f}, in {one.summary.epochs:,} epochs"
+
+
+def _machines(recorded: Sequence[Recorded]) -> Iterator[str]:
+    """With what the studies were made: one line where it was the same for all."""
+    made: dict[str, list[str]] = {}
+    for one in recorded:
+        versions = one.study.versions
+        system = f"{versions['platform'].partition('-')[0]} {versions['machine']}"
+        named = ", ".join(f"{shown} {versions[name]}" for name, shown in NAMES.items() if name in versions)
+        made.setdefault(f"{named}; {system}", []).append(one.study.name)
+    for setting, studies in made.items():
+        yield f"Recorded with {setting}" + (f" ({', '.join(studies)})." if len(made) > 1 else ".")
+
+
+def main() -> None:
+    """Write README's figures, or compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 where README differs")
+    parser.add_argument("--database", type=Path, default=DATABASE)
+    parser.add_argument("--readme", type=Path, default=README)
+    arguments = parser.parse_args()
+
+    present = arguments.readme.read_text(encoding="utf-8")
+    wanted = with_figures(present, figures(arguments.database))
+    if wanted == present:
+        return
+    if arguments.check:
+        sys.exit(f"{arguments.readme} differs from {arguments.database}: run {Path(__file__).name} without --check")
+    arguments.readme.write_text(wanted, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Which slot works at which attempt, what was asked of it, and whose words still count."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from hpsearch.execution.executor import Executor, Slot
+from hpsearch.execution.messages import Crashed, EpochDone, Finished, Job, SlotLost, Started
+
+
+@dataclass(slots=True)
+class Seat:
+    """A slot and the attempt that it works at."""
+
+    slot: Slot
+    trial: int
+    attempt: int
+    granted: int = 0  # epochs asked for and not yet reported
+    stopping: bool = False  # asked to stop after its epoch
+    met_target: bool = False  # and that is why: its trial is complete then
+    closed: bool = False  # the attempt is closed; the slot is only waited for
+    since: float = field(default=math.inf)  # clock of the last sign of progress; inf while data load
+
+
+class Seats:
+    """The slots of an executor. Orders to workers wait here until what they follow from is written (`send`).
+
+    Args:
+        executor: an open one.
+        clock: seconds, for overdue epochs.
+    """
+
+    def __init__(self, executor: Executor, clock: Callable[[], float]) -> None:
+        self._executor = executor
+        self._clock = clock
+        self._seats: dict[int, Seat] = {}  # by slot index
+        self._orders: list[Callable[[], None]] = []
+
+    def __len__(self) -> int:
+        return len(self._seats)
+
+    def __iter__(self) -> Iterator[Seat]:
+        return iter(list(self._seats.values()))
+
+    @property
+    def slots(self) -> int:
+        """How many there are, busy or not."""
+        return len(self._executor.slots)
+
+    @property
+    def has_orders(self) -> bool:
+        """Whether a worker waits to hear something."""
+        return bool(self._orders)
+
+    @property
+    def free(self) -> list[Slot]:
+        """Slots with nothing to do."""
+        return [slot for slot in self._executor.slots if slot.index not in self._seats]
+
+    def seat(self, slot: Slot, job: Job) -> Seat:
+        """Give `job` to a free slot."""
+        self._orders.append(lambda: self._executor.submit(slot, job))
+        seat = self._seats[slot.index] = Seat(slot, job.trial, job.attempt)
+        return seat
+
+    def advance(self, seat: Seat, epochs: int) -> None:
+        """Ask for more epochs."""
+        seat.granted += epochs
+        self._orders.append(lambda: self._executor.advance(seat.slot, epochs))
+
+    def stop(self, seat: Seat) -> None:
+        """Ask for an end after the present epoch, with a checkpoint; once is enough."""
+        if not seat.stopping and not seat.closed:
+            seat.stopping = True
+            self._orders.append(lambda: self._executor.stop(seat.slot, checkpoint=True))
+
+    def close(self, seat: Seat) -> None:
+        """Listen no more to an attempt that has been closed; its slot is free when its worker has ended it."""
+        seat.closed = True
+        self._orders.append(lambda: self._executor.stop(seat.slot, checkpoint=False))
+
+    def speaker(self, event: Started | EpochDone | Finished | Crashed) -> Seat | None:
+        """The seat that `event` comes from, for whom this is progress; None for the late word of a lost attempt.
+
+        A seat is left at its last word.
+        """
+        for seat in self._seats.values():
+            if (seat.trial, seat.attempt) == (event.trial, event.attempt):
+                seat.since = self._clock()
+                if isinstance(event, Finished | Crashed):
+                    del self._seats[seat.slot.index]
+                return seat
+        return None
+
+    def lose(self, event: SlotLost) -> Seat | None:
+        """The seat of a slot whose worker is gone, left now."""
+        return self._seats.pop(event.slot, None)
+
+    def seconds_since_progress(self, seat: Seat) -> float:
+        """How long a seat has been silent, counted from when its data were loaded and its model was built."""
+        return max(0.0, self._clock() - seat.since)
+
+    def kill(self, seat: Seat) -> None:
+        """End a seat's worker, whatever it does."""
+        del self._seats[seat.slot.index]
+        self._orders.append(lambda: self._executor.kill(seat.slot))
+
+    def send(self) -> None:
+        """Let the workers hear what was decided."""
+        orders, self._orders = self._orders, []
+        for order in orders:
+            order()

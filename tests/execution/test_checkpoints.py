@@ -1,0 +1,93 @@
+"""Nothing that goes on needs is deleted, and nothing useless is kept."""
+
+from __future__ import annotations
+
+import pytest
+from tests.execution.laboratory import PowerCut
+
+from hpsearch.execution import running
+from hpsearch.study import TrialState
+
+HYPERBAND = {"training": {"trainer": "simulated"}, "search": {"backend": "hyperband", "max_epochs": 9, "factor": 3}}
+PRUNING = {"search": {"backend": "optuna", "pruner": "median", "max_trials": 14}}
+
+
+@pytest.fixture
+def checkpoint_every_epoch(monkeypatch):
+    """As when every epoch takes half a minute."""
+    monkeypatch.setattr(running, "CHECKPOINT_SECONDS", 0.0)
+
+
+def _best(laboratory, count):
+    complete = [trial for trial in laboratory.trials() if trial.state is TrialState.COMPLETE]
+    return sorted(complete, key=lambda trial: (-(trial.value or 0.0), trial.number))[:count]
+
+
+@pytest.mark.parametrize("interrupt_after", [0, 2, 7, 15])
+def test_an_interrupted_study_has_a_checkpoint_of_every_epoch_that_it_trained(
+    laboratory, checkpoint_every_epoch, interrupt_after
+):
+    laboratory.run(laboratory.space(), slots=3, interrupt_after=interrupt_after)
+
+    waiting = [trial.number for trial in laboratory.trials() if trial.state is TrialState.WAITING and trial.values]
+    assert set(waiting) <= set(laboratory.checkpoints())
+    laboratory.run(laboratory.space(), slots=3)
+    with laboratory.store() as store:
+        attempts = store.attempts(store.study("simulated").id)
+    assert sum(1 for attempt in attempts if attempt.from_epoch) >= len(waiting)
+    assert laboratory.checkpoints() == []
+
+
+def test_a_search_that_is_through_keeps_the_weights_of_the_best_alone(laboratory, checkpoint_every_epoch):
+    laboratory.run(laboratory.space(), slots=3, keep_best=2)
+
+    assert laboratory.checkpoints() == sorted(trial.number for trial in _best(laboratory, 2))
+
+
+def test_all_weights_are_kept_where_all_are_to_be_evaluated(laboratory):
+    laboratory.run(laboratory.space(), slots=3, keep_best=1_000)
+
+    assert laboratory.checkpoints() == list(range(12))
+
+
+def test_hyperband_keeps_at_the_end_only_what_can_be_evaluated_as_it_is(laboratory, checkpoint_every_epoch):
+    laboratory.run(laboratory.space(**HYPERBAND), slots=2, keep_best=3)
+
+    full = [trial.number for trial in _best(laboratory, 3) if trial.epochs_done == 9]
+    assert full
+    assert laboratory.checkpoints() == sorted(full)
+
+
+def test_hyperband_without_kept_weights_leaves_no_file(laboratory, checkpoint_every_epoch):
+    laboratory.run(laboratory.space(**HYPERBAND), slots=3, losses=0.1)
+
+    assert laboratory.checkpoints() == []
+
+
+def test_hyperband_with_early_stopping_keeps_the_weights_of_a_winner_whose_promotions_train_nothing(laboratory):
+    stopping = {"early_stopping": {"patience": 1, "min_delta": 0.2, "monitor": "val_accuracy"}}
+    space = laboratory.space(search=HYPERBAND["search"], training={"trainer": "simulated", **stopping})
+    laboratory.run(space, slots=2, keep_best=1)
+
+    (best,) = _best(laboratory, 1)
+    assert best.epochs_done < best.epochs
+    assert laboratory.checkpoints() == [best.number]
+
+
+def test_pruned_trials_leave_no_file_even_if_their_worker_writes_one_late(laboratory, checkpoint_every_epoch):
+    laboratory.run(laboratory.space(**PRUNING), slots=4)
+
+    assert TrialState.PRUNED in {trial.state for trial in laboratory.trials()}
+    assert laboratory.checkpoints() == []
+
+
+def test_a_file_left_by_a_crash_goes_at_the_next_start(laboratory, checkpoint_every_epoch):
+    with pytest.raises(PowerCut):
+        laboratory.run(laboratory.space(), slots=3, cut_after=11)
+    with laboratory.store() as store:
+        folder = store.artifacts_dir(store.study("simulated").id) / "checkpoints"
+    (folder / "000099-1-00001.checkpoint").write_bytes(b"half")
+
+    laboratory.run(laboratory.space(), slots=3)
+
+    assert laboratory.checkpoints() == []
