@@ -31,17 +31,18 @@ def record(source: Path, target: Path, names: Sequence[str] = ()) -> list[str]:
 
     Raises:
         StoreError: `source` is no database, or has no such study.
-        ValueError: one of the studies is not complete, or there is none.
+        ValueError: one of the studies is not complete, there is none, or `target` is in use.
     """
     with open_store(source) as store:
         chosen = [store.study(name) for name in names or [summary.name for summary in store.studies()]]
     incomplete = [f"{study.name} is {study.state}" for study in chosen if study.state is not StudyState.COMPLETE]
     if incomplete or not chosen:
         raise ValueError(f"only complete studies are recorded: {', '.join(incomplete) or f'{source} holds none'}")
+    if (log := target.with_name(f"{target.name}-wal")).exists():  # SQLite would play it into the new file
+        raise ValueError(f"{target} is in use: {log} is there")
     with tempfile.TemporaryDirectory(dir=target.absolute().parent, prefix=".record-") as folder:
         copy = Path(folder) / target.name
         _copy(source, copy, [study.id for study in chosen])
-        copy.chmod(0o644)
         copy.replace(target)
     return [study.name for study in chosen]
 

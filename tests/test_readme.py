@@ -181,6 +181,16 @@ def test_recording_some_studies_leaves_no_row_of_the_others(used, tmp_path):
     assert os.listdir(tmp_path) == ["studies.db"]
 
 
+def test_a_database_in_use_is_not_replaced(used, tmp_path):
+    target = tmp_path / "studies.db"
+    with contextlib.closing(sqlite3.connect(target)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE held (id)")
+
+        with pytest.raises(ValueError, match="is in use"):
+            record(used, target)
+
+
 def test_a_study_that_is_not_complete_is_not_recorded(used, tmp_path):
     source = tmp_path / "source.db"
     record(used, source)

@@ -49,10 +49,13 @@ def test_plain_lines_come_every_few_seconds_with_counts_best_pace_and_time_left(
     clock.now = 31.0
     display.show(a_table(), {0: 4})
 
+    counts, judgement = (
+        "2 complete · 1 running · 1 failed · 1 invalid · 10 epochs",
+        "best val_accuracy 0.7500 (trial 1)",
+    )
     assert lines == [
         "0 complete · 0 running · 0 epochs",
-        "2 complete · 1 running · 1 failed · 1 invalid · 10 epochs · best val_accuracy 0.7500 (trial 1) · "
-        "0.50 epochs/s · about 20 s left",
+        f"{counts} · {judgement} · 0.50 epochs/s · about 20 s left",
     ]
 
 

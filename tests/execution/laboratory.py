@@ -181,6 +181,9 @@ class Laboratory:
                 trial.state.value,
                 trial.value,
                 dict(trial.values),
+                trial.seed,
+                trial.known,
+                trial.told,
             )
             for trial in self.trials(name)
         ]

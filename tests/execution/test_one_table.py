@@ -33,11 +33,12 @@ def space(request, laboratory):
     return laboratory.space(**sections)
 
 
-def test_two_four_and_eight_slots_give_one_table_at_one_lag_whatever_finishes_first(laboratory, space):
+@pytest.mark.parametrize("sets", [range(10), range(10, 20)], ids=["first ten", "last ten"])
+def test_two_four_and_eight_slots_give_one_table_at_one_lag_whatever_finishes_first(laboratory, space, sets):
     laboratory.run(space, name="one slot", lag=8)
     expected = laboratory.table("one slot")
 
-    for durations in range(20):
+    for durations in sets:
         slots = (2, 4, 8)[durations % 3]
         name = f"durations-{durations}"
         laboratory.run(space, name=name, slots=slots, lag=8, durations=durations)
@@ -65,3 +66,30 @@ def test_lost_workers_change_nothing(laboratory, space):
     laboratory.run(space, name="stormy", slots=2, lag=4, durations=5, losses=0.2)
 
     assert laboratory.table("stormy") == laboratory.table("calm")
+
+
+@pytest.mark.parametrize("pruner", ["median", "successive_halving", "hyperband"])
+def test_a_pruned_search_told_as_trials_finish_goes_on_exactly_from_its_rows(laboratory, pruner):
+    search = {"backend": "optuna", "pruner": pruner, "max_trials": 14, "order": "finished"}
+    space = laboratory.space(search=search, training={"trainer": "simulated", "epochs": 5})
+    laboratory.run(space, name="calm")
+
+    for cut_after in (1, 12, 30):
+        name = f"cut-{cut_after}"
+        with pytest.raises(PowerCut):
+            laboratory.run(space, name=name, cut_after=cut_after)
+        laboratory.run(space, name=name)
+        assert laboratory.table(name) == laboratory.table("calm")
+
+
+def test_told_as_they_finish_every_place_of_telling_is_given_once_over_restarts(laboratory):
+    search = {"backend": "optuna", "pruner": "median", "max_trials": 14}
+    space = laboratory.space(search=search, training={"trainer": "simulated", "epochs": 5})
+    for cut_after in (9, 14, 23):
+        with pytest.raises(PowerCut):
+            laboratory.run(space, slots=3, durations=cut_after, cut_after=cut_after)
+
+    laboratory.run(space, slots=3)
+
+    assert sorted(trial.told for trial in laboratory.trials()) == list(range(14))
+    assert all(trial.known <= trial.number for trial in laboratory.trials())

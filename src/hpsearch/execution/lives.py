@@ -107,7 +107,7 @@ class Lives:
             self._records,
             self._objective,
             self._keep_best,
-            lambda trial: ran_its_budget(trial, space.epochs, space.limits, study.objective),
+            lambda trial: ran_its_budget(trial, space.epochs_of(trial.parameters), space.limits, study.objective),
             space.epochs,
             history.checkpoints,
         )

@@ -70,6 +70,7 @@ class Started:
     worker: str
     host: str
     device: str
+    pid: int
     from_epoch: int
 
 

@@ -79,7 +79,7 @@ class Proposer:
             number=len(table),
             state=TrialState.WAITING if problem is None else TrialState.INVALID,
             parameters=proposal.parameters,
-            epochs=proposal.epochs,
+            epochs=proposal.epochs if problem else min(proposal.epochs, self._space.epochs_of(proposal.parameters)),
             seed=self._seed(proposal, table),
             parent=proposal.parent,
             epochs_done=table[proposal.parent].epochs_done if proposal.parent is not None else 0,

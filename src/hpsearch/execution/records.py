@@ -69,6 +69,7 @@ class Records:
         self._saved: dict[str, tuple[int, Saved]] = {}  # new checkpoints by path, with their trial
         self._dropped: list[Path] = []
         self._looked_at = -_LOOK_SECONDS
+        self._workers: set[str] = set()  # whose rows are written
         self._accounted_at = clock()
         self._seconds_before = study.coordinator_seconds
 
@@ -132,6 +133,9 @@ class Records:
 
     def attempt_started(self, event: Started) -> None:
         """The worker has said who it is."""
+        if event.worker not in self._workers:
+            self._workers.add(event.worker)
+            self._journal.append(lambda write: write.add_worker(event.worker, event.host, event.device, event.pid))
         self._journal.append(
             lambda write: write.update_attempt(
                 event.trial, event.attempt, worker=event.worker, host=event.host, device=event.device

@@ -26,11 +26,12 @@ class Identity:
     worker: str
     host: str
     device: str
+    pid: int
 
     @classmethod
     def of_this_process(cls, worker: str, device: str) -> Identity:
         """This process on this host."""
-        return cls(worker=f"{worker}-{os.getpid()}", host=platform.node(), device=device)
+        return cls(worker=f"{worker}-{os.getpid()}", host=platform.node(), device=device, pid=os.getpid())
 
 
 class RunningJob:
@@ -89,7 +90,7 @@ class RunningJob:
             trainer.restore(checkpoint_files.load(self.job.checkpoint))
         self._trainer = trainer
         who = self._identity()
-        return Started(self.job.trial, self.job.attempt, who.worker, who.host, who.device, trainer.epoch)
+        return Started(self.job.trial, self.job.attempt, who.worker, who.host, who.device, who.pid, trainer.epoch)
 
     def _is_through(self) -> bool:
         trainer = self._trainer

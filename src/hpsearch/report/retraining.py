@@ -75,7 +75,7 @@ def what_is_wanted(
     changes = space.retrain.changes or epochs is not None or repeats is not None
     records = store.evaluations(study.id, finished=True)
     for trial in chosen:
-        if not changes and ran_its_budget(trial, space.epochs, space.limits, study.objective):
+        if not changes and ran_its_budget(trial, space.epochs_of(trial.parameters), space.limits, study.objective):
             kept = Wanted(trial, 1, KEPT, space.configuration(trial.parameters), trial.seed)
             if any(kept.is_what(record) for record in records) or last_checkpoint(store, study, trial) is not None:
                 wanted.append(kept)

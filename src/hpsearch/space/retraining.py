@@ -11,7 +11,7 @@ from hpsearch.space.references import ABSENT
 from hpsearch.space.scopes import Scope
 from hpsearch.space.settings import RetrainSettings
 from hpsearch.space.training_settings import KEYS, SettingRules, count_faults, cycles_of, horizon_faults, is_off
-from hpsearch.space.values import BROKEN, Plain, equal, is_number, is_scalar, is_whole
+from hpsearch.space.values import BROKEN, MOST_COUNT, Plain, equal, is_number, is_scalar, is_whole
 
 TRAINING_KEYS = ("trainer", *KEYS)
 OWN_KEYS = ("top", "repeats", "keep", "validation", "snapshots")
@@ -62,7 +62,7 @@ def read_retrain(
 def _check_top(top: Plain, checker: Checker) -> int | None:
     if top == "all":
         return None
-    if not is_whole(top) or top < 1:
+    if not is_whole(top) or not 1 <= top <= MOST_COUNT:
         if top is not BROKEN:
             checker.problems.add(
                 ("retrain", "top"), f"`top` is {show(top)}, but a whole number from 1 or all was expected."

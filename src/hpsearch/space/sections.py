@@ -18,6 +18,7 @@ from hpsearch.space.settings import Limits, SearchSettings
 from hpsearch.space.training_settings import draw_faults, share_or_count_faults
 from hpsearch.space.values import (
     BROKEN,
+    MOST_COUNT,
     Pairs,
     Plain,
     Scalar,
@@ -65,8 +66,9 @@ def _whole(problems: Problems, tree: Section, key: str, place: Place, least: int
     if key not in tree or tree[key] is BROKEN:
         return key not in tree
     value = tree[key]
-    if not is_whole(value) or value < least or (most is not None and value > most):
-        wanted = f"a whole number from {least}" if most is None else f"a whole number from {least} to {most}"
+    if not is_whole(value) or not least <= value <= (MOST_COUNT if most is None else most):
+        unbounded = most is None and not (is_whole(value) and value > MOST_COUNT)
+        wanted = f"a whole number from {least}" + ("" if unbounded else f" to {most or MOST_COUNT}")
         problems.add((*place, key), f"`{key}` is {show(value)}, but {wanted} was expected.")
         return False
     tree[key] = int(value)

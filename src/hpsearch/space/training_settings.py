@@ -12,7 +12,7 @@ from hpsearch.space.checking import Fault
 from hpsearch.space.layers import layer_faults
 from hpsearch.space.problems import did_you_mean, listing, show
 from hpsearch.space.references import ABSENT
-from hpsearch.space.values import Pairs, Plain, is_number, is_scalar, is_whole
+from hpsearch.space.values import MOST_COUNT, Pairs, Plain, is_number, is_scalar, is_whole
 
 OFF_BY_DEFAULT = ("augmentation", "learning_rate_schedule", "early_stopping", "reduce_on_plateau")
 WATCHING = {"early_stopping": Kind.EARLY_STOPPING, "reduce_on_plateau": Kind.REDUCE_ON_PLATEAU}
@@ -174,6 +174,8 @@ def count_faults(key: str, value: Plain, least: int = 1) -> Iterator[Fault]:
     """What is wrong with a whole number from `least`."""
     if not is_whole(value) or value < least:
         yield Fault(f"`{key}` is {show(value)}, but a whole number from {least} was expected", structural=False)
+    elif value > MOST_COUNT:
+        yield Fault(f"`{key}` is {show(value)}, but whole numbers go up to {MOST_COUNT} here", structural=False)
 
 
 def _switch_faults(key: str, value: Plain) -> Iterator[Fault]:

@@ -50,6 +50,9 @@ def is_number(value: Plain) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+MOST_COUNT = 10**9  # of epochs, trials, images of a batch, ...: what no study reaches, and every database holds
+
+
 def is_whole(value: Plain) -> TypeGuard[int | float]:
     """Whether `value` is a whole number, 3.0 included."""
     return is_number(value) and value == int(value)

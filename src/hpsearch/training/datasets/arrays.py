@@ -27,7 +27,7 @@ def images(raw: Any, name: str, source: str, like: Array | None = None) -> Array
     array: Array = np.asarray(raw)
     if array.dtype == object or array.dtype.kind not in "buif":
         raise DataError(f"{source}: {name} holds {array.dtype}, not numbers.")
-    if array.ndim < 2 or 0 in array.shape:
+    if not 2 <= array.ndim <= 4 or 0 in array.shape:
         raise DataError(f"{source}: {name} has shape {array.shape}, not (images, height, width, channels).")
     if array.ndim == 3:
         array = array[..., np.newaxis]
@@ -54,6 +54,8 @@ def labels(raw: Any, name: str, source: str, of: Array, classes: int | None = No
         raise DataError(f"{source}: {name} has shape {array.shape}; labels are one whole number for each image.")
     if array.dtype.kind not in "ui":
         raise DataError(f"{source}: {name} holds {array.dtype}; labels are whole numbers from 0.")
+    if len(array) == 0:
+        raise DataError(f"{source}: {name} is empty; there must be a label for each image.")
     if len(array) != len(of):
         raise DataError(f"{source}: {name} has {len(array)} labels for {len(of)} images.")
     if array.min() < 0 or (classes is not None and array.max() >= classes):

@@ -14,7 +14,7 @@ from hpsearch.space.catalogue import DataFacts
 from hpsearch.space.values import Plain
 from hpsearch.training.datasets.arrays import names_of, rescaling
 from hpsearch.training.datasets.carved import refuse_share, train_and_test
-from hpsearch.training.datasets.splits import Array, Labels, Splits
+from hpsearch.training.datasets.splits import Array, Labels, Splits, refuse_lonely_classes
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -40,6 +40,8 @@ def load(dataset: Mapping[str, Plain], data_dir: str | None = None) -> Splits:
 def facts(dataset: Mapping[str, Plain], data_dir: str | None = None) -> DataFacts:
     """Classes and counts from the names of the files. Raises DataError."""
     names, train, _ = _listings(dataset)
+    if dataset.get("validation", 0.1) is not None:
+        refuse_lonely_classes(train[1], "validation")
     return DataFacts(len(names), shape_of(dataset), len(train[0]))
 
 

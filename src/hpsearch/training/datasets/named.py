@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +18,7 @@ from hpsearch.space.catalogue import DataFacts
 from hpsearch.space.values import Plain
 from hpsearch.training.datasets import arrays, cifar100
 from hpsearch.training.datasets.carved import refuse_share
-from hpsearch.training.datasets.npz import file_identity, header_of, members, read
+from hpsearch.training.datasets.npz import file_identity, header_of, members, read, refuse_other_test_images
 from hpsearch.training.datasets.splits import Array, Labels, Splits
 
 
@@ -78,10 +81,12 @@ def _size_of(path: Path, name: str) -> int:
     """Images in x_train of a file. Raises DataError where they are not those of the data set."""
     with members(path) as member:
         shape = header_of(path, member)
-    if ((*shape[1:], 1) if len(shape) == 3 else shape[1:]) != NAMED[name].input_shape:
-        wanted = "x".join(map(str, NAMED[name].input_shape))
-        raise DataError(f"{path}: x_train has the shape {shape}, but images of {name} are {wanted}.")
-    return shape[0]
+        images = arrays.images(np.broadcast_to(np.uint8(0), shape), "x_train", str(path))
+        if images.shape[1:] != NAMED[name].input_shape:
+            wanted = "x".join(map(str, NAMED[name].input_shape))
+            raise DataError(f"{path}: x_train has shape {shape}, but images of {name} are {wanted}.")
+        refuse_other_test_images(path, member, images)
+    return len(images)
 
 
 def identity(dataset: Mapping[str, Plain], data_dir: str | None = None) -> Plain:
@@ -121,7 +126,8 @@ def _from_keras(name: str, dataset: Mapping[str, Plain], data_dir: str | None) -
 def _download(name: str, data_dir: str | None) -> Any:
     """Keras's ``((x_train, y_train), (x_test, y_test))``: from its cache, else from the network."""
     try:
-        return importlib.import_module(f"keras.datasets.{name}").load_data()
+        with contextlib.redirect_stdout(_ProgressOnStderr()):
+            return importlib.import_module(f"keras.datasets.{name}").load_data()
     except Exception as error:  # Keras raises a bare Exception when a download fails
         place = str((Path(data_dir) / f"{name}.npz").absolute()) if data_dir is not None else f"{name}.npz"
         where = "was not found" if data_dir is not None else "was not looked for, as HPSEARCH_DATA_DIR is not set"
@@ -130,6 +136,18 @@ def _download(name: str, data_dir: str | None) -> Any:
             f"The data set {name}: {place} {where}, and Keras could not provide it ({reason}); "
             f"set HPSEARCH_DATA_DIR to the folder that holds {name}.npz."
         ) from error
+
+
+class _ProgressOnStderr(io.TextIOBase):
+    """Takes what Keras prints while it downloads, from the first bytes on: an answer on stdout is nothing of it."""
+
+    def write(self, text: str) -> int:
+        if not text.startswith("Downloading data from"):  # it says so before it knows whether it can
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def _coarse(splits: Splits) -> Splits:

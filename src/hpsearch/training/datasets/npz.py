@@ -14,7 +14,7 @@ from hpsearch.space.catalogue import DataFacts
 from hpsearch.space.values import Plain
 from hpsearch.training.datasets import arrays
 from hpsearch.training.datasets.members import Members, splits_of
-from hpsearch.training.datasets.splits import Splits, images_of
+from hpsearch.training.datasets.splits import Array, Splits, images_of, refuse_lonely_classes
 
 
 def load(dataset: Mapping[str, Plain], data_dir: str | None = None) -> Splits:
@@ -37,13 +37,16 @@ def facts(dataset: Mapping[str, Plain], data_dir: str | None = None) -> DataFact
     with members(path) as member:
         shape = header_of(path, member)
         like = np.broadcast_to(np.uint8(0), shape)
+        images = arrays.images(like, "x_train", str(path))
+        refuse_other_test_images(path, member, images)
         y_train = arrays.labels(member("y_train"), "y_train", str(path), like)
         names = arrays.names_of(member("class_names", "classes", optional=True), y_train, str(path))
         share = None if member.has("x_test") else dataset.get("test")
         own_validation = member.has("x_val")
+    if not own_validation and dataset.get("validation", 0.1) is not None:
+        refuse_lonely_classes(y_train, "validation")
     size = shape[0] - (0 if share is None else images_of(share, shape[0], "test"))
-    input_shape = arrays.images(like[:1], "x_train", str(path)).shape[1:]
-    return DataFacts(len(names), input_shape, size, own_validation=own_validation)
+    return DataFacts(len(names), images.shape[1:], size, own_validation=own_validation)
 
 
 def identity(dataset: Mapping[str, Plain], data_dir: str | None = None) -> Plain:
@@ -77,18 +80,25 @@ def members(path: Path) -> Iterator[Members]:
     try:
         archive = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is not a readable .npz file ({error}).") from error
+        reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+        raise DataError(f"{path} is not a readable .npz file{reason}.") from error
     if not isinstance(archive, np.lib.npyio.NpzFile):
         raise DataError(f"{path} holds a single array, not an .npz file of several.")
     with archive:
         yield Members(archive, str(path))
 
 
-def header_of(path: Path, member: Members) -> tuple[int, ...]:
-    """The shape of x_train, from its header alone."""
-    key = member.key("x_train")
+def refuse_other_test_images(path: Path, member: Members, like: Array) -> None:
+    """Raise DataError where x_test has images of another shape than `like`; of the test split nothing is read."""
+    if member.has("x_test"):
+        arrays.images(np.broadcast_to(np.uint8(0), header_of(path, member, "x_test")), "x_test", str(path), like)
+
+
+def header_of(path: Path, member: Members, name: str = "x_train") -> tuple[int, ...]:
+    """The shape of an array, from its header alone. Raises DataError where it is not there."""
+    key = member.key(name)
     if key is None:
-        return tuple(member("x_train").shape)  # raises, naming what there is
+        return tuple(member(name).shape)  # raises, naming what there is
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as stream:
             major, _ = np.lib.format.read_magic(stream)

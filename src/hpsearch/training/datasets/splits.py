@@ -97,6 +97,14 @@ def images_of(wish: Plain, available: int, key: str) -> int:
     return count
 
 
+def refuse_lonely_classes(labels: Labels, key: str) -> None:
+    """Raise DataError where a class has one image, which cannot be in both parts of a split."""
+    classes, sizes = np.unique(labels, return_counts=True)
+    if sizes.min() < 2:
+        lonely = int(classes[sizes.argmin()])
+        raise DataError(f"{key}: class {lonely} has only one image here, so it cannot be in both parts of a split.")
+
+
 def stratified_draw(
     labels: Labels, among: Indices, count: int, seed: int, key: str, *, keep_rest: bool = True
 ) -> tuple[Indices, Indices]:
@@ -107,10 +115,9 @@ def stratified_draw(
     Raises:
         DataError: there are too few images for that.
     """
-    classes, sizes = np.unique(labels[among], return_counts=True)
-    if keep_rest and sizes.min() < 2:
-        lonely = int(classes[sizes.argmin()])
-        raise DataError(f"{key}: class {lonely} has only one image here, so it cannot be in both parts of a split.")
+    if keep_rest:
+        refuse_lonely_classes(labels[among], key)
+    classes = np.unique(labels[among])
     if count < len(classes) or (keep_rest and len(among) - count < len(classes)):
         raise DataError(f"{key}: {count} of {len(among)} images leave one part without some of {len(classes)} classes.")
     is_drawn = draw(labels[among], count, seed, keep_rest)
