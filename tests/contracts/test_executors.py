@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import psutil
 import pytest
+from tests.processes import alive_after
 
 from hpsearch.execution import checkpoint_files
 from hpsearch.execution.executor import Executor, Slot
@@ -200,8 +201,7 @@ def test_workers_are_gone_within_two_seconds_of_their_coordinator(how):
         coordinator.send_signal(how)
         coordinator.wait()
 
-        _, alive = psutil.wait_procs(workers, timeout=2.0)
-        assert not alive
+        assert not alive_after(workers, 2.0)
 
 
 def test_a_worker_gets_a_keras_of_its_own_whatever_the_coordinator_has(local, monkeypatch):

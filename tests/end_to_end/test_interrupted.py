@@ -10,6 +10,7 @@ import time
 import psutil
 import pytest
 from tests.end_to_end.command import SIMULATED, hpsearch, start, table
+from tests.processes import alive_after
 
 from hpsearch.errors import DatabaseUnusable, StudyNotFound
 from hpsearch.storage import open_store
@@ -69,9 +70,8 @@ def test_a_killed_coordinator_leaves_no_worker_and_the_same_file_goes_on_to_the_
         os.kill(process.pid, signal.SIGKILL)
 
         process.communicate()
-    gone, alive = psutil.wait_procs(workers, timeout=2.0)
-    assert len(gone) == 2
-    assert not alive
+    assert len(workers) == 2
+    assert not alive_after(workers, 2.0)
 
     assert hpsearch("run", "slow.yaml", "--workers", 1, folder=tmp_path).returncode == 0
     assert table(database, "simulated") == calm

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.execution.laboratory import PowerCut
 
-from hpsearch.execution import running
+from hpsearch.execution import checkpoint_files, running
 from hpsearch.study import TrialState
 
 HYPERBAND = {"training": {"trainer": "simulated"}, "search": {"backend": "hyperband", "max_epochs": 9, "factor": 3}}
@@ -42,6 +42,17 @@ def test_a_search_that_is_through_keeps_the_weights_of_the_best_alone(laboratory
     laboratory.run(laboratory.space(), slots=3, keep_best=2)
 
     assert laboratory.checkpoints() == sorted(trial.number for trial in _best(laboratory, 2))
+
+
+def test_a_trial_that_cannot_be_among_the_best_writes_no_final_state(laboratory, monkeypatch):
+    written = []
+    save = checkpoint_files.save
+    monkeypatch.setattr(checkpoint_files, "save", lambda *arguments: written.append(1) or save(*arguments))
+
+    laboratory.run(laboratory.space(search={"backend": "random", "max_trials": 60}), slots=2, keep_best=1)
+
+    assert len(written) < 20
+    assert laboratory.checkpoints() == [trial.number for trial in _best(laboratory, 1)]
 
 
 def test_all_weights_are_kept_where_all_are_to_be_evaluated(laboratory):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from dataclasses import replace
+from pathlib import Path
+from random import Random
 
 import pytest
-from tests.execution.laboratory import PowerCut
+from tests.execution.laboratory import FailingExecutor, PowerCut
 
-from hpsearch.errors import StudyFailed
+from hpsearch.errors import LeaseLost, StudyFailed
+from hpsearch.execution.executor import Slot
 from hpsearch.execution.limits import End
 from hpsearch.execution.table import Table
 from hpsearch.study import AttemptOutcome, ErrorKind, Trial, TrialState
@@ -212,3 +217,29 @@ def test_what_a_lost_worker_had_trained_is_not_told_as_its_own(laboratory):
         for number, epoch, _ in store.epoch_seconds(study.id):
             curves[number].append(epoch)
     assert all(epochs == [1, 2, 3, 4] for epochs in curves.values())
+
+
+class Usurped(FailingExecutor):
+    """Somebody else takes the study over after a few words."""
+
+    def __init__(self, database: Path) -> None:
+        super().__init__([Slot(0), Slot(1)], Random(0))
+        self._database = database
+
+    def wait(self, timeout_seconds):
+        events = super().wait(timeout_seconds)
+        if self._words == 9:
+            with contextlib.closing(sqlite3.connect(self._database)) as connection, connection:
+                connection.execute("UPDATE studies SET lease_token = 'another'")
+                self.dump = "".join(connection.iterdump())
+        return events
+
+
+def test_a_coordinator_that_lost_its_lease_stops_and_writes_nothing_more(laboratory):
+    executor = Usurped(laboratory.database)
+
+    with pytest.raises(LeaseLost):
+        laboratory.run(laboratory.space(), executor=executor, slots=2)
+
+    with contextlib.closing(sqlite3.connect(laboratory.database)) as connection:
+        assert "".join(connection.iterdump()) == executor.dump

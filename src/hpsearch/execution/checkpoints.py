@@ -36,6 +36,7 @@ class Checkpoints:
     ) -> None:
         self._table = table
         self._records = records
+        self._objective = objective
         self._sign = -1.0 if objective.direction is Direction.MAXIMIZE else 1.0
         self._keep_best = keep_best
         self._ran_its_budget = ran_its_budget
@@ -59,6 +60,18 @@ class Checkpoints:
     def wants_final(self, trial: Trial) -> bool:
         """Whether somebody may need the state in which `trial` ends."""
         return self._keep_best > 0 or self._is_below_the_top(trial)
+
+    def only_from(self, trial: Trial) -> float | None:
+        """The value below which that state is of no use to anybody: others are better already. None: any value."""
+        if self._keep_best == 0 or self._is_below_the_top(trial) or len(self._ranking) < self._keep_best:
+            return None
+        worst_kept = self._table[self._ranking[self._keep_best - 1][1]].value
+        assert worst_kept is not None
+        so_far = trial.value
+        if so_far is None and trial.parent is not None:
+            so_far = self._table[trial.parent].value
+        has_come_there = so_far is not None and self._objective.reaches(so_far, worst_kept)
+        return None if has_come_there else worst_kept
 
     def keep(self, number: int, saved: Saved) -> None:
         """Take in a newer checkpoint; the one before goes."""

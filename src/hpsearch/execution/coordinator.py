@@ -151,6 +151,7 @@ class Coordinator:
             checkpoint=checkpoint,
             checkpoint_dir=str(self._records.checkpoint_dir),
             final_checkpoint=self._trials.checkpoints.wants_final(trial),
+            only_from=self._trials.checkpoints.only_from(trial),
         )
         self._grant(self._seats.seat(slot, job), trial.epochs - trial.epochs_done)
 

@@ -52,9 +52,7 @@ class Budget:
 
 def meets_target(limits: Limits, objective: Objective, value: float | None) -> bool:
     """Whether `value` is at the target or beyond it."""
-    if limits.target is None or value is None:
-        return False
-    return value == limits.target or objective.better(value, limits.target)
+    return limits.target is not None and value is not None and objective.reaches(value, limits.target)
 
 
 def ran_its_budget(trial: Trial, full_epochs: int, limits: Limits, objective: Objective) -> bool:

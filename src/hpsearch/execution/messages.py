@@ -29,7 +29,8 @@ class Job:
     task: Task
     checkpoint: Saved | None = None  # to start from: its own last one, or its parent's
     checkpoint_dir: str | None = None  # where the worker writes its checkpoints; None: bytes in the message
-    final_checkpoint: bool = False  # make one when the last epoch is through (promotions, kept weights)
+    final_checkpoint: bool = False  # make one when the last epoch is through (promotions, kept weights) ...
+    only_from: float | None = None  # ... if the objective has come to this value; None: in any case
     evaluate: bool = False  # after the last epoch: read the test split once, score, and send the model file
 
 

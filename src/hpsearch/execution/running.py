@@ -7,7 +7,7 @@ import platform
 import resource
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hpsearch.errors import Diverged, OutOfMemory
@@ -51,6 +51,7 @@ class RunningJob:
         self._stop: Stop | None = None
         self._seconds_since_checkpoint = 0.0
         self._saved: Saved | None = None
+        self._is_worth_keeping = job.only_from is None
 
     @property
     def has_work(self) -> bool:
@@ -102,6 +103,7 @@ class RunningJob:
         result = trainer.advance()
         self._granted -= 1
         self._seconds_since_checkpoint += result.seconds
+        self._look_at(result.values)
         wanted = self._checkpoint_when_spent and self._granted == 0
         through = self._is_through()  # then the end makes its own
         saved = None
@@ -117,10 +119,16 @@ class RunningJob:
             checkpoint=saved,
         )
 
+    def _look_at(self, values: Mapping[str, float]) -> None:
+        objective, only_from = self.job.task.objective, self.job.only_from
+        if only_from is not None and objective.reaches(values[objective.metric], only_from):
+            self._is_worth_keeping = True
+
     def _finish(self, trainer: Trainer) -> Finished:
         done = trainer.stopped_early or trainer.epoch >= self.job.task.epochs
         stopped = not done
-        wanted = self.job.final_checkpoint if done else self._stop is not None and self._stop.checkpoint
+        stop = self._stop
+        wanted = self.job.final_checkpoint and self._is_worth_keeping if done else stop is not None and stop.checkpoint
         saved = self._save(trainer) if wanted else None
         evaluate = done and self.job.evaluate
         evaluation = trainer.evaluate() if evaluate else None

@@ -23,6 +23,7 @@ JOURNAL_LIMIT_BYTES = 64 * 2**20  # a write-ahead log that grew larger is cut ba
 _SMALLEST_ROOM_BYTES = 2**20
 
 _FULL = {sqlite3.SQLITE_FULL}
+_CANNOT_GROW = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}  # also what a limit on file sizes looks like
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _NOT_A_DATABASE = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 _UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
@@ -111,6 +112,8 @@ def _raise_plainly(path: Path, error: sqlite3.Error) -> None:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
     if code in _FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
         raise StorageFull(f"No room left on the disk of {path}: free some, then resume the study.") from error
+    if getattr(error, "sqlite_errorcode", 0) in _CANNOT_GROW:
+        raise StorageFull(f"{path} may not grow: make room on its disk, then resume the study.") from error
     if code in _LOCKED:
         raise DatabaseUnusable(f"{path} is locked by another program; try again when it has finished.") from error
     if code in _NOT_A_DATABASE:
@@ -151,4 +154,4 @@ def _writable(path: Path) -> bool:
 
 def is_full(error: OSError) -> bool:
     """Whether a file could not be written for want of room or quota."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -31,6 +31,10 @@ class Objective:
         """Whether `value` is strictly better; NaN is better than nothing."""
         return value > than if self.direction is Direction.MAXIMIZE else value < than
 
+    def reaches(self, value: float, goal: float) -> bool:
+        """Whether `value` is at `goal` or beyond it; NaN never is."""
+        return value == goal or self.better(value, goal)
+
     def best(self, values: Iterable[float]) -> float | None:
         """The best of `values`, NaN left out; None where none is left."""
         measured = [value for value in values if not math.isnan(value)]

@@ -121,7 +121,7 @@ def _write(entry: Path, arrays: Mapping[str, Array | None], about: Mapping[str, 
             if not entry.is_dir():
                 raise
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise StorageFull(f"No room left for decoded images in {entry.parent}: free some and run again.") from error
         raise DataError(
             f"The folder for decoded images, {entry.parent}, cannot be written ({error.strerror})."

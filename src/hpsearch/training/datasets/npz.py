@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,15 +78,20 @@ def find(path: Plain, data_dir: str | None) -> Path:
 @contextmanager
 def members(path: Path) -> Iterator[Members]:
     """The arrays of an npz file while it is open. Raises DataError where it is not one."""
+    with ExitStack() as stack:  # np.load leaves a file open that it opened and could not read
+        archive = _archive(path, stack)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise DataError(f"{path} holds a single array, not an .npz file of several.")
+        with archive:
+            yield Members(archive, str(path))
+
+
+def _archive(path: Path, stack: ExitStack) -> Any:
     try:
-        archive = np.load(path, allow_pickle=False)
+        return np.load(stack.enter_context(path.open("rb")), allow_pickle=False)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
         raise DataError(f"{path} is not a readable .npz file{reason}.") from error
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise DataError(f"{path} holds a single array, not an .npz file of several.")
-    with archive:
-        yield Members(archive, str(path))
 
 
 def refuse_other_test_images(path: Path, member: Members, like: Array) -> None:
