@@ -5,22 +5,26 @@
 Each program runs in a process of its own and is timed from its start to its end, imports included. They take turns, so
 that a slow spell of the machine meets all of them. Keras Tuner trains one trial at a time; hpsearch is timed with one
 worker, which shows what the compiled epoch saves, and with one worker a core. Retraining is left out on both sides.
-Everything that was measured is written to benchmarks/results/keras_tuner_digits.json. Keras Tuner needs tensorboard:
-`pip install -e .[bench]`.
+Trials and epochs are counted as they were trained, not as they were asked for, and must be equal. Everything that was
+measured is written to benchmarks/results/keras_tuner_digits.json, from which benchmarks/readme_figures.py draws the
+table in README. Keras Tuner needs tensorboard: `pip install -e .[bench]`.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -31,33 +35,44 @@ RESULT = ROOT / "benchmarks" / "results" / "keras_tuner_digits.json"
 EPOCHS = 5  # what the space file says
 SEED = 7
 
-Contender = Callable[[Path, int], tuple[float, float]]  # (empty folder, trials) -> seconds, best validation accuracy
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One search: its wall time, what it trained, and the best validation accuracy that it found."""
+
+    seconds: float
+    trials: int
+    epochs: int
+    best: float
+
+
+Contender = Callable[[Path, int], Run]  # given an empty folder and a number of trials
 
 
 def hpsearch(workers: int) -> Contender:
     """The command `hpsearch run` with that many workers, a database on disk included."""
 
-    def run(folder: Path, trials: int) -> tuple[float, float]:
+    def run(folder: Path, trials: int) -> Run:
         database = str(folder / "digits.db")
         command = [sys.executable, "-m", "hpsearch"]
         settings = ["--workers", str(workers), "--set", f"search.max_trials={trials}", "--no-retrain", "--quiet"]
         seconds, _ = _finish([*command, "run", str(SPACE), "--database", database, *settings])
-        _, best = _finish(
-            [*command, "best", "--study", "digits", "--database", database, "--top", "1", "--format", "json"]
-        )
-        return seconds, float(json.loads(best)[0]["search"]["value"])
+        with contextlib.closing(sqlite3.connect(database)) as rows:
+            counted = rows.execute("SELECT count(*), max(value) FROM trials WHERE state = 'complete'").fetchone()
+            (epochs,) = rows.execute("SELECT count(*) FROM epochs").fetchone()
+        return Run(seconds, counted[0], epochs, counted[1])
 
     return run
 
 
-def keras_tuner(folder: Path, trials: int) -> tuple[float, float]:
+def keras_tuner(folder: Path, trials: int) -> Run:
     """This file as a program: `search_with_keras_tuner` in a fresh process."""
-    seconds, best = _finish([sys.executable, __file__, "--keras-tuner", str(folder), "--trials", str(trials)])
-    return seconds, float(best)
+    seconds, said = _finish([sys.executable, __file__, "--keras-tuner", str(folder), "--trials", str(trials)])
+    return Run(seconds, **json.loads(said))
 
 
-def search_with_keras_tuner(folder: str, trials: int) -> float:
-    """Keras Tuner's RandomSearch over the space of digits_space.yaml, written by hand; the best validation accuracy."""
+def search_with_keras_tuner(folder: str, trials: int) -> dict[str, float]:
+    """Keras Tuner's RandomSearch over the space of digits_space.yaml, written by hand: its trials, epochs and best."""
     import keras
     import keras_tuner
     from sklearn.datasets import load_digits
@@ -111,28 +126,41 @@ def search_with_keras_tuner(folder: str, trials: int) -> float:
     tuner = keras_tuner.RandomSearch(
         build_model, objective="val_accuracy", max_trials=trials, seed=SEED, directory=folder, project_name="digits"
     )
-    tuner.search(x_train, y_train, validation_data=(x_val, y_val), batch_size=32, epochs=EPOCHS, verbose=0)
-    return float(tuner.oracle.get_best_trials(1)[0].score)
+    trained: list[int] = []
+    tuner.search(
+        x_train,
+        y_train,
+        validation_data=(x_val, y_val),
+        batch_size=32,
+        epochs=EPOCHS,
+        verbose=0,
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: trained.append(epoch))],
+    )
+    done = [trial for trial in tuner.oracle.trials.values() if trial.status == "COMPLETED"]
+    return {"trials": len(done), "epochs": len(trained), "best": float(max(trial.score for trial in done))}
 
 
-def measure(contenders: Mapping[str, Contender], rounds: int, trials: int) -> dict[str, list[tuple[float, float]]]:
-    """(seconds, best validation accuracy) of every run; the contenders take turns."""
-    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
+def measure(contenders: Mapping[str, Contender], rounds: int, trials: int) -> dict[str, list[Run]]:
+    """Every run; the contenders take turns. SystemExit where they did not train the same number of epochs."""
+    runs: dict[str, list[Run]] = {name: [] for name in contenders}
     for number in range(rounds):
         for name, contender in contenders.items():
             with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as folder:
-                seconds, best = contender(Path(folder), trials)
-            runs[name].append((seconds, best))
+                run = contender(Path(folder), trials)
+            runs[name].append(run)
             print(
-                f"round {number + 1} of {rounds}: {name:<22} {seconds:6.1f} s   best val_accuracy {best:.4f}",
+                f"round {number + 1} of {rounds}: {name:<22} {run.seconds:6.1f} s   {run.trials} trials, "
+                f"{run.epochs} epochs, best val_accuracy {run.best:.4f}",
                 flush=True,
             )
+    if len(trained := {(run.trials, run.epochs) for measured in runs.values() for run in measured}) > 1:
+        raise SystemExit(f"not comparable: (trials, epochs) trained were {sorted(trained)}")
     return runs
 
 
-def table(runs: Mapping[str, Sequence[tuple[float, float]]], trials: int) -> list[dict[str, object]]:
+def table(runs: Mapping[str, Sequence[Run]], trials: int) -> list[dict[str, object]]:
     """One row a contender: median, fastest and slowest run, and how many times as fast as the first one."""
-    times = {name: [seconds for seconds, _ in measured] for name, measured in runs.items()}
+    times = {name: [run.seconds for run in measured] for name, measured in runs.items()}
     first = statistics.median(next(iter(times.values())))
     return [
         {
@@ -142,7 +170,7 @@ def table(runs: Mapping[str, Sequence[tuple[float, float]]], trials: int) -> lis
             "slowest_seconds": round(max(seconds), 2),
             "seconds_a_trial": round(statistics.median(seconds) / trials, 2),
             "times_as_fast": round(first / statistics.median(seconds), 2),
-            "best_val_accuracy": [round(best, 4) for _, best in runs[name]],
+            "best_val_accuracy": round(statistics.median(run.best for run in runs[name]), 4),
         }
         for name, seconds in times.items()
     ]
@@ -160,6 +188,15 @@ def _finish(command: Sequence[str]) -> tuple[float, str]:
     return seconds, done.stdout.strip()
 
 
+def _processor() -> str:
+    """Its name, where the system tells it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
 def main() -> None:
     """Measure, print the table and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -168,7 +205,7 @@ def main() -> None:
     parser.add_argument("--keras-tuner", metavar="FOLDER", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.keras_tuner:
-        print(search_with_keras_tuner(arguments.keras_tuner, arguments.trials))
+        print(json.dumps(search_with_keras_tuner(arguments.keras_tuner, arguments.trials)))
         return
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -179,13 +216,13 @@ def main() -> None:
 
     rows = table(runs, arguments.trials)
     print(f"\n{arguments.trials} trials x {EPOCHS} epochs, {cores} cores, median of {arguments.rounds} runs")
-    print(f"{'':<22} {'median':>9} {'fastest':>9} {'slowest':>9} {'a trial':>9} {'speed':>7}")
+    print(f"{'':<22} {'median':>9} {'fastest':>9} {'slowest':>9} {'a trial':>9} {'speed':>7} {'best':>7}")
     for row in rows:
         seconds = [row[f"{name}_seconds"] for name in ("median", "fastest", "slowest")] + [row["seconds_a_trial"]]
         print(
             f"{row['contender']:<22} "
             + " ".join(f"{value:7.2f} s" for value in seconds)
-            + f" {row['times_as_fast']:6.2f}x"
+            + f" {row['times_as_fast']:6.2f}x {row['best_val_accuracy']:7.4f}"
         )
     RESULT.parent.mkdir(exist_ok=True)
     facts = {
@@ -194,10 +231,11 @@ def main() -> None:
         "epochs": EPOCHS,
         "rounds": arguments.rounds,
         "cores": cores,
-        "system": platform.platform(),
+        "processor": _processor(),
+        "system": f"{platform.system()} {platform.machine()}",
         "versions": {name: version(name) for name in ("hpsearch", "tensorflow", "keras", "keras-tuner")},
         "table": rows,
-        "seconds": {name: [round(seconds, 3) for seconds, _ in measured] for name, measured in runs.items()},
+        "runs": {name: [asdict(run) for run in measured] for name, measured in runs.items()},
     }
     RESULT.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 

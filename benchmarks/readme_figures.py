@@ -1,14 +1,16 @@
-"""Writes README's figures from the recorded studies, between its two markers.
+"""Writes README's figures from the recorded studies and the measured times, between their markers.
 
     python benchmarks/readme_figures.py            # write them
     python benchmarks/readme_figures.py --check    # exit code 1 where README says something else
 
-Every number comes from rows of the database, `studies.db` by default, which is only read.
+Every number comes from rows of the database, `studies.db` by default, which is only read, and from what
+`keras_tuner_digits.py` has written.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 from collections import Counter
@@ -23,7 +25,8 @@ from hpsearch.study import Direction, Study, Trial, TrialState
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DATABASE = ROOT / "studies.db"
-BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
+SPEED = ROOT / "benchmarks" / "results" / "keras_tuner_digits.json"
+FIGURES, TIMES = "figures", "times"  # the names of README's generated sections
 NONE_YET = "No study has been recorded yet: `studies.db` is not there."
 NAMES = {
     "hpsearch": "hpsearch",
@@ -83,13 +86,42 @@ def figures(database: Path) -> str:
     return "\n".join([*_table(recorded), "", *_notes(), *_comparisons(recorded), "", *_machines(recorded)])
 
 
-def with_figures(readme: str, text: str) -> str:
-    """`readme` with `text` between its markers. ValueError where it does not have each of them once."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in rest or END in after:
-        raise ValueError(f"expected {BEGIN} once, and {END} once after it")
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+def times(result: Path) -> str:
+    """The table of the measured times."""
+    if not result.exists():
+        return "Nothing has been measured yet: run `make bench`."
+    facts = json.loads(result.read_text(encoding="utf-8"))
+    trained = facts["runs"][facts["table"][0]["contender"]][0]
+    lines = [
+        "| | wall time, median | fastest to slowest | a trial | times as fast | best val_accuracy |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in facts["table"]:
+        cells = [
+            row["contender"],
+            f"{row['median_seconds']:.1f} s",
+            f"{row['fastest_seconds']:.1f} to {row['slowest_seconds']:.1f} s",
+            f"{row['seconds_a_trial']:.2f} s",
+            f"{row['times_as_fast']:.1f}",
+            f"{row['best_val_accuracy']:.4f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    versions = ", ".join(f"{NAMES[name]} {version}" for name, version in facts["versions"].items())
+    what = f"Each run trained {trained['trials']} trials and {trained['epochs']} epochs in a process of its own; "
+    where = (
+        f"{facts['rounds']} runs each took turns on {facts['cores']} cores ({facts['processor']}), no GPU. {versions}."
+    )
+    return "\n".join([*lines, "", what + where])
+
+
+def with_section(readme: str, section: str, text: str) -> str:
+    """`readme` with `text` between the section's markers. ValueError where it does not have each of them once."""
+    opening, closing = f"<!-- {section}:begin -->", f"<!-- {section}:end -->"
+    before, begin, rest = readme.partition(opening)
+    _, end, after = rest.partition(closing)
+    if not (begin and end) or opening in rest or closing in after:
+        raise ValueError(f"expected {opening} once, and {closing} once after it")
+    return f"{before}{opening}\n{text}\n{closing}{after}"
 
 
 def _recorded(store: Store, summary: StudySummary) -> Recorded:
@@ -175,15 +207,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 where README differs")
     parser.add_argument("--database", type=Path, default=DATABASE)
+    parser.add_argument("--times", type=Path, default=SPEED)
     parser.add_argument("--readme", type=Path, default=README)
     arguments = parser.parse_args()
 
     present = arguments.readme.read_text(encoding="utf-8")
-    wanted = with_figures(present, figures(arguments.database))
+    wanted = with_section(present, FIGURES, figures(arguments.database))
+    wanted = with_section(wanted, TIMES, times(arguments.times))
     if wanted == present:
         return
     if arguments.check:
-        sys.exit(f"{arguments.readme} differs from {arguments.database}: run {Path(__file__).name} without --check")
+        sys.exit(
+            f"{arguments.readme} differs from what was recorded and measured: run {Path(__file__).name} without --check"
+        )
     arguments.readme.write_text(wanted, encoding="utf-8")
 
 

@@ -79,7 +79,13 @@ def artifacts(database):
 def test_readme_has_the_figures_of_the_recorded_studies():
     text = readme_figures.figures(readme_figures.DATABASE)
 
-    assert readme_figures.with_figures(README, text) == README
+    assert readme_figures.with_section(README, readme_figures.FIGURES, text) == README
+
+
+def test_readme_has_the_times_that_were_measured():
+    text = readme_figures.times(readme_figures.SPEED)
+
+    assert readme_figures.with_section(README, readme_figures.TIMES, text) == README
 
 
 def test_without_recorded_studies_the_figures_say_so(tmp_path):
@@ -121,7 +127,8 @@ def test_studies_of_one_question_are_compared_with_chance(recorded):
 
 def test_the_script_writes_readme_and_its_check_fails_where_readme_differs(recorded, tmp_path):
     readme = tmp_path / "README.md"
-    readme.write_text(f"above\n{readme_figures.BEGIN}\nold\n{readme_figures.END}\nbelow\n")
+    sections = "".join(f"<!-- {name}:begin -->\nold\n<!-- {name}:end -->\n" for name in ("figures", "times"))
+    readme.write_text(f"above\n{sections}below\n")
 
     def script(*arguments):
         command = [sys.executable, readme_figures.__file__, "--database", recorded, "--readme", readme, *arguments]
@@ -133,8 +140,9 @@ def test_the_script_writes_readme_and_its_check_fails_where_readme_differs(recor
 
     assert (before.returncode, after.returncode) == (1, 0)
     assert "differs" in before.stderr
-    assert readme.read_text().startswith(f"above\n{readme_figures.BEGIN}\n| study |")
-    assert readme.read_text().endswith(f"{readme_figures.END}\nbelow\n")
+    assert readme.read_text().startswith("above\n<!-- figures:begin -->\n| study |")
+    assert readme.read_text().endswith("<!-- times:end -->\nbelow\n")
+    assert "old" not in readme.read_text()
 
 
 def test_reading_a_recorded_database_leaves_it_and_its_folder_as_they_are(recorded):
