@@ -6,7 +6,8 @@ import io
 
 from rich.console import Console
 
-from hpsearch.cli.display import LiveDisplay, PlainDisplay, readable_seconds
+from hpsearch.cli.display import LiveDisplay, PlainDisplay
+from hpsearch.cli.tables import duration
 from hpsearch.execution.table import Table
 from hpsearch.study import Direction, ErrorKind, Objective, Trial, TrialState
 
@@ -73,4 +74,4 @@ def test_the_live_panel_fits_eighty_columns_and_shows_each_slot():
 
 
 def test_durations_read_well():
-    assert [readable_seconds(seconds) for seconds in (4.2, 185, 7620)] == ["4 s", "3 min 05 s", "2 h 07 min"]
+    assert [duration(seconds, decimals=0) for seconds in (4.2, 185, 7620)] == ["4 s", "3 min 05 s", "2 h 07 min"]

@@ -38,4 +38,5 @@ def test_a_reference_space_runs_from_end_to_end_and_leaves_nothing(space, tmp_pa
     assert done.returncode == 0, done.stderr
     assert "complete; " in done.stdout
     assert "  accuracy " in done.stdout
+    assert "--database" not in done.stdout + done.stderr, "a command on what is already gone"
     assert list((tmp_path / "folder").iterdir()) == []

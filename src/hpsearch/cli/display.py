@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from hpsearch.cli.tables import duration
 from hpsearch.execution.progress import Progress, progress_of
 from hpsearch.execution.table import Table
 from hpsearch.study import Objective, TrialState
@@ -136,17 +137,7 @@ def judged(progress: Progress, objective: Objective, rate: float | None, seconds
     if progress.best is not None:
         parts.append(f"best {objective.metric} {progress.best[1]:.4f} (trial {progress.best[0]})")
     if rate is not None:
-        parts.append(f"{rate:.2f} epochs/s" if rate >= 0.1 else f"{readable_seconds(1 / rate)} an epoch")
+        parts.append(f"{rate:.2f} epochs/s" if rate >= 0.1 else f"{duration(1 / rate, decimals=0)} an epoch")
     if seconds_left is not None:
-        parts.append(f"about {readable_seconds(seconds_left)} left")
+        parts.append(f"about {duration(seconds_left, decimals=0)} left")
     return parts
-
-
-def readable_seconds(seconds: float) -> str:
-    """``42 s``, ``3 min 05 s`` or ``2 h 07 min``."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"

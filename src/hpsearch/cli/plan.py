@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hpsearch.cli.display import readable_seconds
 from hpsearch.cli.options import database_option
 from hpsearch.cli.run import find_space, offer_code_in, parse_workers
+from hpsearch.cli.tables import duration
 
 if TYPE_CHECKING:
     from hpsearch.execution.survey import Survey
@@ -127,5 +127,5 @@ def _time(database: str, name: str, space: Space, epochs: int, workers: int) -> 
     if seconds is None:
         return unknown
     other = "" if study.hash == space.hash else ", which was made from another version of the file"
-    total = readable_seconds(seconds * epochs / workers)
+    total = duration(seconds * epochs / workers, decimals=0)
     return f"about {total} for the search with {_workers(workers)}: {seconds:.2f} s an epoch in study {name}{other}"

@@ -9,17 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import click
-
 from hpsearch.cli.run import offer_code_in
-from hpsearch.cli.session import Session, Wish, cache_dir, slots_for, tell
+from hpsearch.cli.session import Session, Wish, cache_dir, print_summary, slots_for, tell
 from hpsearch.errors import ConfigError, DataError, NothingFinished, StorageFull
 from hpsearch.execution import launch
 from hpsearch.execution.devices import make_slots, this_machine
 from hpsearch.execution.opening import open_space
 from hpsearch.report.choosing import choose
 from hpsearch.report.retraining import what_is_wanted
-from hpsearch.report.summary import summary
 from hpsearch.search.plan import plan
 from hpsearch.space import Space
 from hpsearch.space.sections import STUDY_NAME
@@ -57,6 +54,7 @@ class Request:
             quiet=self.quiet,
             data_dir=environment.get("HPSEARCH_DATA_DIR"),
             environment=environment,
+            throw_away=self.smoke,
         )
 
 
@@ -153,7 +151,7 @@ def _complete_already(store: Store, study: Study, space: Space, wish: Wish, sess
     missing = [want for want in wanted if not any(want.is_what(record) for record in records)]
     if missing:
         return session.retrain_alone(missing)
-    click.echo(summary(store, study, space))
+    print_summary(store, study, space, wish)
     return 0
 
 
@@ -161,7 +159,7 @@ def _announce(store: Store, study: Study, space: Space, wish: Wish, workers: int
     planned = plan(space.parameters, space.search, space.epochs)
     done = len(store.trials(study.id))
     state = f", going on after {done} trials" if done else ""
-    tell(wish, f"database {store.path}")
+    tell(wish, "database: a throw-away one" if wish.throw_away else f"database {store.path}")
     tell(
         wish,
         f"study {study.name}{state}: {space.search.backend}, {planned.trials} trials, {planned.epochs} epochs planned, "

@@ -49,7 +49,7 @@ class Wish:
         quiet: no progress, no news; the answer alone.
         data_dir: where ``NAME.npz`` data sets lie.
         environment: for workers, as the person had it.
-        planned_trials: None where nobody knows.
+        throw_away: the database goes when the run ends.
     """
 
     workers: int | None
@@ -58,6 +58,7 @@ class Wish:
     quiet: bool
     data_dir: str | None
     environment: dict[str, str]
+    throw_away: bool = False
 
 
 def slots_for(space: Space, wish: Wish, threads: int | None = None, most: int | None = None) -> list[Slot]:
@@ -74,6 +75,14 @@ def tell(wish: Wish, text: str) -> None:
     """News, on stderr, unless they are not wanted."""
     if not wish.quiet:
         click.echo(text, err=True)
+
+
+def print_summary(store: Store, study: Study, space: Space, wish: Wish) -> None:
+    """How the study ended, on stdout, and where to look further."""
+    click.echo(summary(store, study, space))
+    if not wish.throw_away:
+        which = f"--study {study.name}{_database_option(store)}"
+        click.echo(f"\nnext: hpsearch best {which}\n      hpsearch trials {which}")
 
 
 class Session:
@@ -138,7 +147,7 @@ class Session:
         if code is not None:
             return code
         self._set_state(state)
-        click.echo(summary(self._store, self._store.study(self._study.name), self._space))
+        print_summary(self._store, self._store.study(self._study.name), self._space, self._wish)
         return 1 if self._failed_retrains else 0
 
     # The search ----------------------------------------------------------------------------------------------
@@ -237,8 +246,9 @@ class Session:
             write.set_study_state(state, error)
 
     def _how_to_go_on(self, what: str) -> str:
-        database = "" if self._store.path == Path("studies.db") else f" --database {self._store.path}"
-        return f"{what}; go on with: hpsearch resume --study {self._study.name}{database}"
+        if self._wish.throw_away:
+            return f"{what}; nothing is kept of a smoke run"
+        return f"{what}; go on with: hpsearch resume --study {self._study.name}{_database_option(self._store)}"
 
     def _warn_of_crowding(self) -> None:
         cores = os.cpu_count() or 1
@@ -286,6 +296,10 @@ class Session:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _database_option(store: Store) -> str:
+    return "" if store.path == Path("studies.db") else f" --database {store.path}"
 
 
 def _exit_code(end: End) -> int:

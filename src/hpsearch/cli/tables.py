@@ -72,10 +72,10 @@ def parameters_line(parameters: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={short(value)}" for name, value in parameters.items())
 
 
-def duration(seconds: float) -> str:
-    """A time for people: ``12.3 s``, ``4 min 05 s``, ``2 h 03 min``."""
+def duration(seconds: float, *, decimals: int = 1) -> str:
+    """A time for people: ``12.3 s``, ``4 min 05 s``, ``2 h 03 min``; `decimals` are those of the seconds alone."""
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.{decimals}f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"

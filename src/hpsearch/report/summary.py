@@ -29,7 +29,6 @@ def summary(store: Store, study: Study, space: Space) -> str:
         for same in _alike([record for record in evaluations if record.trial == number]):
             lines += _tested(number, [record for record in same if record.error is None])
             lines += _failures(same)
-    lines += ["", *_next(study, store)]
     return "\n".join(lines)
 
 
@@ -99,7 +98,7 @@ def _tested(number: int, records: Sequence[EvaluationRecord]) -> Iterator[str]:
 
 def _classes(classes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if len(classes) <= _SHOWN_CLASSES:
-        width = max(len(str(score["name"])) for score in classes)
+        width = max(len("class"), *(len(str(score["name"])) for score in classes))
         yield f"  {'class':<{width}}  precision  recall     f1  support"
         for score in classes:
             yield (
@@ -118,12 +117,6 @@ def _spread(values: Sequence[float]) -> str:
     if not all(map(math.isfinite, values)):  # one diverged: no mean would say anything
         return each
     return f"{statistics.fmean(values):.4f} ± {statistics.stdev(values):.4f} ({each})"
-
-
-def _next(study: Study, store: Store) -> Iterator[str]:
-    database = f" --database {store.path}" if str(store.path) != "studies.db" else ""
-    yield f"next: hpsearch best --study {study.name}{database}"
-    yield f"      hpsearch trials --study {study.name}{database}"
 
 
 def _number(value: float | None) -> str:
