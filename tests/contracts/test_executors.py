@@ -18,7 +18,17 @@ from hpsearch.execution import checkpoint_files
 from hpsearch.execution.executor import Executor, Slot
 from hpsearch.execution.inline import InlineExecutor
 from hpsearch.execution.local import LocalExecutor
-from hpsearch.execution.messages import Crashed, EpochDone, Event, Finished, Job, SlotLost, Started
+from hpsearch.execution.messages import (
+    CheckpointLost,
+    Crashed,
+    EpochDone,
+    Event,
+    Finished,
+    Job,
+    LastWord,
+    SlotLost,
+    Started,
+)
 from hpsearch.space.configuration import Configuration
 from hpsearch.study import Direction, ErrorKind, Objective
 from hpsearch.training.task import Task
@@ -66,7 +76,7 @@ def until_ended(executor: Executor, jobs: int = 1, seconds: float = 20.0) -> lis
     """All events up to the end of so many jobs."""
     events: list[Event] = []
     deadline = time.monotonic() + seconds
-    while sum(isinstance(event, Finished | Crashed | SlotLost) for event in events) < jobs:
+    while sum(isinstance(event, LastWord | SlotLost) for event in events) < jobs:
         assert time.monotonic() < deadline, events
         events += executor.wait(1.0)
     return events
@@ -140,16 +150,19 @@ def test_a_training_that_raises_is_told_with_its_whole_traceback_and_the_slot_go
     assert isinstance(until_ended(executor)[-1], Finished)
 
 
-def test_a_changed_checkpoint_is_noticed(executor, tmp_path):
+def test_a_changed_checkpoint_is_told_before_anything_begins_and_the_slot_goes_on(executor, tmp_path):
     saved = checkpoint_files.save(b"state", 3, str(tmp_path), "a.checkpoint")
     (tmp_path / "a.checkpoint").write_bytes(b"stat")
 
     executor.submit(executor.slots[0], a_job(checkpoint=saved))
     executor.advance(executor.slots[0], 3)
 
-    crashed = until_ended(executor)[-1]
-    assert isinstance(crashed, Crashed)
-    assert "other content" in crashed.error
+    (lost,) = until_ended(executor)
+    executor.submit(executor.slots[0], a_job(attempt=2))
+    executor.advance(executor.slots[0], 3)
+    assert isinstance(lost, CheckpointLost)
+    assert "other content" in lost.error
+    assert isinstance(until_ended(executor)[-1], Finished)
 
 
 def test_a_killed_worker_is_told_as_lost_and_replaced(local):
@@ -168,15 +181,30 @@ def test_a_killed_worker_is_told_as_lost_and_replaced(local):
     assert isinstance(until_ended(local)[-1], Finished)
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_whole_group_leaves_it_to_the_coordinator_to_stop_a_worker(local, sent):
+    local.submit(local.slots[0], a_job(epochs=2, seconds_per_epoch=0.2))
+    (started,) = local.wait(10.0)
+    local.advance(local.slots[0], 2)
+
+    os.kill(started.pid, sent)
+
+    assert isinstance(until_ended(local)[-1], Finished)
+
+
 def test_two_slots_train_at_once(local):
     for slot in local.slots:
         local.submit(slot, a_job(trial=slot.index, seconds_per_epoch=0.5))
-        local.advance(slot, 3)
+    started: list[Event] = []
+    while len(started) < 2:
+        started += local.wait(10.0)
     before = time.monotonic()
 
+    for slot in local.slots:
+        local.advance(slot, 3)
     until_ended(local, jobs=2)
 
-    assert time.monotonic() - before < 2.9  # one after the other: 3.0 and two starts
+    assert time.monotonic() - before < 2.9  # one after the other: 3.0
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+
 import pytest
 from tests.execution.laboratory import PowerCut
 
+from hpsearch.errors import StorageFull
 from hpsearch.execution import checkpoint_files, running
-from hpsearch.study import TrialState
+from hpsearch.execution.limits import End
+from hpsearch.study import AttemptOutcome, TrialState
 
 HYPERBAND = {"training": {"trainer": "simulated"}, "search": {"backend": "hyperband", "max_epochs": 9, "factor": 3}}
 PRUNING = {"search": {"backend": "optuna", "pruner": "median", "max_trials": 14}}
@@ -102,3 +108,111 @@ def test_a_file_left_by_a_crash_goes_at_the_next_start(laboratory, checkpoint_ev
     laboratory.run(laboratory.space(), slots=3)
 
     assert laboratory.checkpoints() == []
+
+
+def _delete(file):
+    file.unlink()
+
+
+def _damage(file):
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def _harm(laboratory, harm):
+    """Do `harm` to every checkpoint that there is; how many there were."""
+    with laboratory.store() as store:
+        files = list((store.artifacts_dir(store.study("simulated").id) / "checkpoints").iterdir())
+    for file in files:
+        harm(file)
+    return len(files)
+
+
+def _told(laboratory):
+    with laboratory.store() as store:
+        study = store.study("simulated")
+        outcomes = {attempt.outcome for attempt in store.attempts(study.id)}
+        return outcomes, [event.text for event in store.events(study.id) if "checkpoint" in event.text]
+
+
+@pytest.mark.parametrize("harm", [_delete, _damage])
+def test_a_trial_whose_checkpoint_is_gone_or_damaged_starts_over_and_an_event_says_so(
+    laboratory, checkpoint_every_epoch, harm
+):
+    laboratory.run(laboratory.space(), name="calm", slots=3)
+    laboratory.run(laboratory.space(), slots=3, interrupt_after=8)
+    harmed = _harm(laboratory, harm)
+
+    end = laboratory.run(laboratory.space(limits={"retries": 0}), slots=3)
+
+    outcomes, told = _told(laboratory)
+    assert harmed
+    assert end is End.EXHAUSTED
+    assert laboratory.table() == laboratory.table("calm")
+    assert outcomes == {AttemptOutcome.COMPLETE, AttemptOutcome.STOPPED, AttemptOutcome.LOST}
+    assert len(told) == harmed
+    assert all("starts over from its first epoch" in text for text in told)
+
+
+@pytest.mark.parametrize("harm", [_delete, _damage])
+def test_a_promotion_whose_parents_checkpoint_is_gone_trains_its_parents_epochs_again_and_writes_only_its_own(
+    laboratory, checkpoint_every_epoch, harm
+):
+    laboratory.run(laboratory.space(**HYPERBAND), name="calm", slots=2, lag=4)
+    for most in (10, 23, 30):  # amid rung 0, amid promotions
+        laboratory.run(laboratory.space(**HYPERBAND, limits={"max_epochs_total": most}), slots=2, lag=4)
+        assert _harm(laboratory, harm)
+        assert sum(len(trial.values) for trial in laboratory.trials()) == most
+
+    laboratory.run(laboratory.space(**HYPERBAND, limits={"retries": 0}), slots=2, lag=4)
+
+    with laboratory.store() as store:
+        study = store.study("simulated")
+        trained = sorted((trial, epoch) for trial, epoch, _ in store.epoch_seconds(study.id))
+    assert laboratory.table() == laboratory.table("calm")
+    assert trained == [(trial.number, epoch) for trial in laboratory.trials() for epoch in sorted(trial.values)]
+    assert any("starts over from its first epoch" in text for text in _told(laboratory)[1])
+
+
+def test_a_promotion_whose_own_checkpoint_is_gone_goes_on_from_its_parents(laboratory, checkpoint_every_epoch):
+    laboratory.run(laboratory.space(**HYPERBAND), name="calm")
+    for words in range(1, 200):
+        with contextlib.suppress(PowerCut):
+            laboratory.run(laboratory.space(**HYPERBAND), cut_after=words)
+        if _promotion_underway(laboratory):
+            break
+    own = _promotion_underway(laboratory)
+    own.unlink()
+
+    laboratory.run(laboratory.space(**HYPERBAND))
+
+    assert laboratory.table() == laboratory.table("calm")
+    assert ["goes on from epoch 1" in text for text in _told(laboratory)[1]] == [True]
+
+
+def test_a_disk_without_room_for_a_checkpoint_stops_the_study_and_fails_no_trial(
+    laboratory, checkpoint_every_epoch, monkeypatch
+):
+    laboratory.run(laboratory.space(), name="calm", slots=2)
+
+    def no_room(file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.raises(StorageFull, match="No room left for the checkpoint"):
+        laboratory.run(laboratory.space(limits={"retries": 0}), slots=2)
+
+    monkeypatch.undo()
+    assert laboratory.checkpoints() == []
+    laboratory.run(laboratory.space(limits={"retries": 0}), slots=2)
+    assert laboratory.table() == laboratory.table("calm")
+
+
+def _promotion_underway(laboratory):
+    """The own checkpoint of a promotion that has not ended, where there is one."""
+    promotions = {t.number for t in laboratory.trials() if t.parent is not None and not t.state.is_ended}
+    with laboratory.store() as store:
+        study = store.study("simulated")
+        for artifact in store.artifacts(study.id, kind="checkpoint"):
+            if artifact.trial in promotions:
+                return store.artifacts_dir(study.id) / artifact.path
+    return None

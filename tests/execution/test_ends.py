@@ -13,9 +13,10 @@ from tests.execution.laboratory import FailingExecutor, PowerCut
 
 from hpsearch.errors import LeaseLost, StudyFailed
 from hpsearch.execution.executor import Slot
-from hpsearch.execution.limits import End
+from hpsearch.execution.limits import End, ran_its_budget
 from hpsearch.execution.table import Table
-from hpsearch.study import AttemptOutcome, ErrorKind, Trial, TrialState
+from hpsearch.space.settings import Limits
+from hpsearch.study import AttemptOutcome, Direction, ErrorKind, Objective, Trial, TrialState
 
 HYPERBAND = {"training": {"trainer": "simulated"}, "search": {"backend": "hyperband", "max_epochs": 9, "factor": 3}}
 
@@ -80,6 +81,22 @@ def test_max_epochs_total_is_exact_and_a_larger_one_goes_on_to_the_same_table(la
     assert _epochs(laboratory) == 30
     assert laboratory.run(laboratory.space(), slots=slots) is End.EXHAUSTED
     assert laboratory.table() == laboratory.table("calm")
+
+
+@pytest.mark.parametrize(
+    ("state", "done", "asked", "ran"),
+    [
+        (TrialState.COMPLETE, 9, 9, True),
+        (TrialState.COMPLETE, 5, 9, True),  # early stopping
+        (TrialState.COMPLETE, 3, 3, False),  # a rung below the top
+        (TrialState.WAITING, 5, 9, False),  # a limit
+        (TrialState.PRUNED, 5, 9, False),
+    ],
+)
+def test_a_trial_has_run_its_budget_if_nobody_cut_it_short(state, done, asked, ran):
+    trial = Trial(number=0, state=state, parameters={}, epochs=asked, seed=0, epochs_done=done, value=0.5)
+
+    assert ran_its_budget(trial, 9, Limits(), Objective("val_accuracy", Direction.MAXIMIZE)) is ran
 
 
 def test_epochs_lost_with_the_coordinator_are_not_counted_twice(laboratory):

@@ -8,18 +8,26 @@ import os
 import tempfile
 from pathlib import Path
 
-from hpsearch.errors import ArtifactMissing
+from hpsearch.errors import ArtifactMissing, StorageFull, is_full
 from hpsearch.execution.messages import Saved
 
 
 def save(content: bytes, epoch: int, directory: str | None, name: str) -> Saved:
-    """A checkpoint as the file `name` in `directory`, or as bytes in the message where `directory` is None."""
+    """A checkpoint as the file `name` in `directory`, or as bytes in the message where `directory` is None.
+
+    Raises StorageFull where there is no room for the file.
+    """
     digest = hashlib.sha256(content).hexdigest()
     if directory is None:
         return Saved(epoch=epoch, sha256=digest, size_bytes=len(content), content=content)
-    Path(directory).mkdir(parents=True, exist_ok=True)
     path = Path(directory) / name
-    write_atomically(path, content)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    except OSError as error:
+        if is_full(error):
+            raise StorageFull(f"No room left for the checkpoint {path}: free some, then resume the study.") from error
+        raise
     return Saved(epoch=epoch, sha256=digest, size_bytes=len(content), path=str(path))
 
 

@@ -80,6 +80,10 @@ class Checkpoints:
             self._own[number] = saved
             self._records.checkpoint(number, saved)
 
+    def forget(self, trial: Trial) -> None:
+        """The checkpoint that `trial` was to go on from is no good."""
+        self._drop(self._holder(trial))
+
     def ended(self, trial: Trial) -> None:
         """Let go of what nobody needs now that `trial` has ended."""
         self._note(trial)

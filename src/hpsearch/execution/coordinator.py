@@ -13,12 +13,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hpsearch.errors import StudyFailed
+from hpsearch.errors import StorageFull, StudyFailed
 from hpsearch.execution.ends import Ends
 from hpsearch.execution.executor import Executor, Slot
 from hpsearch.execution.limits import End
 from hpsearch.execution.lives import Lives
-from hpsearch.execution.messages import Crashed, EpochDone, Event, Finished, Job, SlotLost, Started
+from hpsearch.execution.messages import (
+    CheckpointLost,
+    Crashed,
+    DiskFull,
+    EpochDone,
+    Event,
+    Finished,
+    Job,
+    SlotLost,
+    Started,
+    Word,
+)
 from hpsearch.execution.progress import Observer
 from hpsearch.execution.records import Records
 from hpsearch.execution.seats import Seat, Seats
@@ -87,7 +98,7 @@ class Coordinator:
     def run(self) -> End:
         """Run the search to its end and say why it ended.
 
-        Raises StudyFailed where the study cannot go on, LeaseLost and StorageFull from the store.
+        Raises StudyFailed where the study cannot go on, LeaseLost from the store, StorageFull from it and from workers.
         """
         self._trials.restore()
         nothing_new = False
@@ -191,10 +202,14 @@ class Coordinator:
             self._take_epoch(seat, event)
         elif isinstance(event, Finished):
             self._take_end(seat, event)
-        else:
+        elif isinstance(event, Crashed):
             self._take_crash(seat, event)
+        elif isinstance(event, DiskFull):
+            raise StorageFull(event.error)
+        else:
+            self._take_lost_checkpoint(seat, event)
 
-    def _discard(self, event: Started | EpochDone | Finished | Crashed) -> None:
+    def _discard(self, event: Word) -> None:
         """The late word of a closed attempt changes nothing; a checkpoint that comes with it goes."""
         if isinstance(event, EpochDone | Finished) and event.checkpoint is not None:
             self._records.drop_checkpoint(event.checkpoint)
@@ -236,6 +251,11 @@ class Coordinator:
         outcome = AttemptOutcome(event.kind.value)
         self._records.close_attempt(seat.trial, seat.attempt, outcome, event.error, event.peak_memory_bytes)
         self._trials.retry(seat.trial, event.kind, event.error)
+
+    def _take_lost_checkpoint(self, seat: Seat, event: CheckpointLost) -> None:
+        self._ends.budget.give_back(seat.granted)
+        self._records.close_attempt(seat.trial, seat.attempt, AttemptOutcome.LOST, event.error)
+        self._trials.go_on_without_checkpoint(seat.trial, event.error)
 
     def _take_loss(self, event: SlotLost) -> None:
         seat = self._seats.lose(event)

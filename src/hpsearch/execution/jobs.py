@@ -7,9 +7,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from hpsearch.errors import StorageFull
 from hpsearch.execution.ends import Ends
 from hpsearch.execution.executor import Executor, Slot
-from hpsearch.execution.messages import Crashed, EpochDone, Event, Finished, Job, Saved, SlotLost
+from hpsearch.execution.messages import (
+    CheckpointLost,
+    Crashed,
+    DiskFull,
+    EpochDone,
+    Event,
+    Finished,
+    Job,
+    Saved,
+    SlotLost,
+)
 from hpsearch.execution.seats import Seat, Seats
 from hpsearch.study import ErrorKind
 
@@ -67,7 +78,7 @@ class JobRunner:
         self._stopping = True
 
     def run(self, jobs: Sequence[Job]) -> bool:
-        """Run `jobs` to their ends; False where a stop came before."""
+        """Run `jobs` to their ends; False where a stop came before. Raises StorageFull."""
         self._waiting = [_Pending(job) for job in jobs]
         while self._seats or (self._waiting and not self._stopping):
             if self._stop_requested():
@@ -118,6 +129,11 @@ class JobRunner:
         elif isinstance(event, Crashed):
             del self._running[seat.trial]
             self._retry(pending, event.kind, event.error)
+        elif isinstance(event, CheckpointLost):
+            del self._running[seat.trial]
+            self._start_over(pending, event)
+        elif isinstance(event, DiskFull):
+            raise StorageFull(event.error)
 
     def _keep(self, pending: _Pending, saved: Saved | None) -> None:
         if saved is not None:
@@ -127,6 +143,11 @@ class JobRunner:
         log.warning("slot %d lost its worker: %s", event.slot, event.error.splitlines()[0])
         pending.losses += 1
         self._again(pending, pending.losses < _LOST_IN_A_ROW, ErrorKind.LOST, event.error)
+
+    def _start_over(self, pending: _Pending, event: CheckpointLost) -> None:
+        log.warning("training starts over from its first epoch: %s", event.error)
+        pending.job = replace(pending.job, checkpoint=None, attempt=pending.job.attempt + 1)
+        self._waiting.insert(0, pending)
 
     def _retry(self, pending: _Pending, kind: ErrorKind, error: str) -> None:
         pending.errors += 1

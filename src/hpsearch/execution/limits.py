@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hpsearch.space.settings import Limits
-from hpsearch.study import Objective, Trial
+from hpsearch.study import Objective, Trial, TrialState
 
 
 class End(StrEnum):
@@ -57,6 +57,8 @@ def meets_target(limits: Limits, objective: Objective, value: float | None) -> b
 
 def ran_its_budget(trial: Trial, full_epochs: int, limits: Limits, objective: Objective) -> bool:
     """Whether a trial trained all epochs that a trial can have, or early stopping ended it."""
+    if trial.state is not TrialState.COMPLETE:  # cut short by a limit, or pruned
+        return False
     if trial.epochs_done >= full_epochs:
         return True
     return trial.epochs_done < trial.epochs and not meets_target(limits, objective, trial.value)

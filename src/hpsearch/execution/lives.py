@@ -12,7 +12,7 @@ from hpsearch.execution.checkpoints import Checkpoints
 from hpsearch.execution.ends import Ends
 from hpsearch.execution.limits import End, ran_its_budget
 from hpsearch.execution.messages import EpochDone, Saved
-from hpsearch.execution.outcomes import as_its_parent, with_epoch, without_epochs_beyond
+from hpsearch.execution.outcomes import as_its_parent, with_epoch, with_parents_epoch, without_epochs_beyond
 from hpsearch.execution.proposing import Proposer
 from hpsearch.execution.records import History, Records
 from hpsearch.execution.table import Table
@@ -211,10 +211,14 @@ class Lives:
         """An epoch of a running trial has finished; what the backend says to it."""
         trial, living = self.table[event.trial], self._living[event.trial]
         living.losses = 0
-        trial = with_epoch(trial, self._parent(trial), event, self._objective)
+        self.keep(trial.number, event.checkpoint)
+        parent = self._parent(trial)
+        if parent is not None and event.epoch <= parent.epochs_done:
+            self._trained_again(with_parents_epoch(trial, event))
+            return Verdict.CONTINUE
+        trial = with_epoch(trial, parent, event, self._objective)
         self.table.replace(trial)
         self._records.epoch(trial, event)
-        self.keep(trial.number, event.checkpoint)
         if not self._backend.prunes or event.epoch <= living.reported:  # one trained again was judged the first time
             return Verdict.CONTINUE
         living.reported = event.epoch
@@ -223,6 +227,12 @@ class Lives:
         self.table.replace(judged)
         self._records.backend_state(judged)
         return verdict
+
+    def _trained_again(self, trial: Trial) -> None:
+        """A promotion has trained an epoch of its parent's, whose row that is and for whom it was counted."""
+        self._ends.budget.give_back(1)
+        self.table.replace(trial)
+        self._records.progress(trial)
 
     def keep(self, number: int, saved: Saved | None) -> None:
         """Take in a checkpoint of a trial, if one came."""
@@ -259,6 +269,16 @@ class Lives:
             self.fail(number, ErrorKind.LOST, error)
         else:
             self.requeue(number)
+
+    def go_on_without_checkpoint(self, number: int, error: str) -> None:
+        """The checkpoint that an attempt was given is no good: the one before, or the first epoch, does as well."""
+        trial = self.table[number]
+        self.checkpoints.forget(trial)
+        before = self.checkpoints.of(trial)
+        where = "starts over from its first epoch" if before is None else f"goes on from epoch {before.epoch}"
+        log.warning("trial %d %s: %s", number, where, error)
+        self._records.event("checkpoint", f"trial {number} {where}: {error}")
+        self.requeue(number)
 
     def complete(self, number: int) -> None:
         """A trial has its value; where it had nothing to train, its parent's."""

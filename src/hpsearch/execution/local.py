@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from typing import IO
 
 from hpsearch.execution.executor import Slot
-from hpsearch.execution.messages import Advance, Command, Crashed, Event, Finished, Job, SlotLost, Stop
+from hpsearch.execution.messages import Advance, Command, Event, Job, LastWord, SlotLost, Stop
 from hpsearch.execution.worker import WorkerSettings
 
 _LAST_WORDS_BYTES = 4_000
@@ -114,7 +114,7 @@ class LocalExecutor:
         try:
             while worker.connection.poll():
                 event: Event = worker.connection.recv()
-                if isinstance(event, Finished | Crashed):
+                if isinstance(event, LastWord):
                     worker.job = None
                 events.append(event)
         except (EOFError, OSError):

@@ -115,6 +115,24 @@ class Crashed:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointLost:
+    """The file that the job was to start from is gone or damaged: it has not begun, the worker is well."""
+
+    trial: int
+    attempt: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFull:
+    """There was no room for a file that the job had to write: no fault of its own, the study stops for it."""
+
+    trial: int
+    attempt: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class SlotLost:
     """The slot's worker is gone; whatever it ran is lost since its last checkpoint."""
 
@@ -124,4 +142,6 @@ class SlotLost:
     error: str
 
 
-Event = Started | EpochDone | Finished | Crashed | SlotLost
+LastWord = Finished | Crashed | CheckpointLost | DiskFull  # of a job: its slot is free again
+Word = Started | EpochDone | LastWord
+Event = Word | SlotLost

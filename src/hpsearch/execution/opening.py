@@ -34,6 +34,10 @@ class RoomsCatalogue:
             return backends.problem(kind, name, arguments)
         return self._keras.problem(kind, name, arguments)
 
+    def model_problem(self, layers: Sequence[Plain], facts: DataFacts) -> str | None:
+        """Why no model can be built of these layers, or None."""
+        return self._keras.model_problem(layers, facts)
+
     def metric_name(self, metric: Plain) -> str:
         """The documented name under which a metric is stored."""
         return self._keras.metric_name(metric)

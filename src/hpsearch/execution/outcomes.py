@@ -28,6 +28,11 @@ def with_epoch(trial: Trial, parent: Trial | None, event: EpochDone, objective: 
     )
 
 
+def with_parents_epoch(trial: Trial, event: EpochDone) -> Trial:
+    """A promotion after an epoch of its parent's, trained again for want of a checkpoint: nothing new is measured."""
+    return replace(trial, epochs_done=event.epoch, seconds=trial.seconds + event.seconds)
+
+
 def without_epochs_beyond(trial: Trial, epoch: int) -> Trial:
     """`trial` without what it trained after a checkpoint of `epoch` epochs; that is trained again."""
     return replace(trial, values={done: value for done, value in trial.values.items() if done <= epoch})

@@ -162,6 +162,10 @@ class Records:
 
         self._journal.append(write_epoch)
 
+    def progress(self, trial: Trial) -> None:
+        """A trial has come further, with no epoch of its own."""
+        self._journal.append(lambda write: write.progress(trial.number, **_fields(trial)))
+
     def checkpoint(self, number: int, saved: Saved) -> None:
         """A worker has written a checkpoint."""
         if saved.path is not None:  # else of an executor in this process: it lives as long as we do

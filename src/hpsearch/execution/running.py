@@ -10,9 +10,21 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from hpsearch.errors import Diverged, OutOfMemory
+from hpsearch.errors import ArtifactMissing, Diverged, OutOfMemory, StorageFull
 from hpsearch.execution import checkpoint_files
-from hpsearch.execution.messages import Advance, Crashed, EpochDone, Event, Finished, Job, Saved, Started, Stop
+from hpsearch.execution.messages import (
+    Advance,
+    CheckpointLost,
+    Crashed,
+    DiskFull,
+    EpochDone,
+    Event,
+    Finished,
+    Job,
+    Saved,
+    Started,
+    Stop,
+)
 from hpsearch.study import ErrorKind
 from hpsearch.training.task import Trainer
 
@@ -72,6 +84,9 @@ class RunningJob:
         """Do one thing: start, one epoch, or the end."""
         try:
             return self._step()
+        except StorageFull as error:
+            self.ended = True
+            return [DiskFull(self.job.trial, self.job.attempt, str(error))]
         except Exception as error:
             self.ended = True
             return [
@@ -85,10 +100,15 @@ class RunningJob:
             return [self._finish(self._trainer)]
         return [self._epoch(self._trainer)]
 
-    def _start(self) -> Started:
+    def _start(self) -> Started | CheckpointLost:
+        try:
+            content = checkpoint_files.load(self.job.checkpoint) if self.job.checkpoint is not None else None
+        except ArtifactMissing as error:
+            self.ended = True
+            return CheckpointLost(self.job.trial, self.job.attempt, str(error))
         trainer = self._make_trainer(self.job)
-        if self.job.checkpoint is not None:
-            trainer.restore(checkpoint_files.load(self.job.checkpoint))
+        if content is not None:
+            trainer.restore(content)
         self._trainer = trainer
         who = self._identity()
         return Started(self.job.trial, self.job.attempt, who.worker, who.host, who.device, who.pid, trainer.epoch)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from hpsearch.execution.executor import Executor, Slot
-from hpsearch.execution.messages import Crashed, EpochDone, Finished, Job, SlotLost, Started
+from hpsearch.execution.messages import Job, LastWord, SlotLost, Word
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ class Seats:
         seat.closed = True
         self._orders.append(lambda: self._executor.stop(seat.slot, checkpoint=False))
 
-    def speaker(self, event: Started | EpochDone | Finished | Crashed) -> Seat | None:
+    def speaker(self, event: Word) -> Seat | None:
         """The seat that `event` comes from, for whom this is progress; None for the late word of a lost attempt.
 
         A seat is left at its last word.
@@ -89,7 +89,7 @@ class Seats:
         for seat in self._seats.values():
             if (seat.trial, seat.attempt) == (event.trial, event.attempt):
                 seat.since = self._clock()
-                if isinstance(event, Finished | Crashed):
+                if isinstance(event, LastWord):
                     del self._seats[seat.slot.index]
                 return seat
         return None

@@ -50,8 +50,10 @@ def main(arguments: list[str]) -> None:
     """Serve jobs until the coordinator closes its side."""
     settings = WorkerSettings(**json.loads(arguments[1]))
     _end_with_the_coordinator(settings.parent)
-    # a terminal sends SIGINT to the whole group; whether to stop is the coordinator's to say
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # a terminal sends SIGINT to the whole group, `timeout` and batch systems SIGTERM; whether to stop is the
+    # coordinator's to say, and it ends a worker by SIGKILL
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     connection = Connection(int(arguments[0]))
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
