@@ -13,9 +13,10 @@ demo: $(VENV)/installed
 	@mkdir -p build
 	$(BIN)/hpsearch run search_spaces/digits_space.yaml --database build/demo.db
 
-# Keras decides for one backend per process: the trainer's tests have TensorFlow, all others are the coordinator's side.
+# Keras decides for one backend per process: the trainer's tests have TensorFlow, all others are the coordinator's side,
+# which runs a file a core. Most of its long tests start workers of their own, so that more than four would only crowd.
 test: $(VENV)/installed-dev
-	KERAS_BACKEND=numpy $(PYTEST) --ignore $(TENSORFLOW_TESTS)
+	KERAS_BACKEND=numpy $(PYTEST) --ignore $(TENSORFLOW_TESTS) --numprocesses auto --maxprocesses 4 --dist loadfile
 	KERAS_BACKEND=tensorflow $(PYTEST) $(TENSORFLOW_TESTS)
 
 check: $(VENV)/installed-dev
