@@ -95,6 +95,9 @@ class PlainCatalogue:
             return f"noise is {arguments['noise']}, but a number from 0 was expected."
         return None
 
+    def model_problem(self, layers: Sequence[Any], facts: DataFacts) -> str | None:
+        return "A model has at most 100 layers." if len(layers) > 100 else None
+
     def metric_name(self, metric: Any) -> str:
         if isinstance(metric, str):
             return metric.rpartition(":")[2]

@@ -45,6 +45,7 @@ def test_the_arithmetic_is_pythons(text, value):
         "1j",
         "i if i else 1",
         "i and 1",
+        "i  # half",
         "i < 1",
         "(i := 3)",
         "f'{i}'",

@@ -138,6 +138,7 @@ def test_a_combination_without_a_value_is_a_build_error(read: Loader):
         ("3", "3 is no layer"),
         ("[Flatten]", "is no layer"),
         ("{Dense: 3, Dropout: 0.1}", "stand in one item"),
+        ("{}", "{} is no layer"),
         ("{repeat: 2}", "needs `layers`"),
         ("{repeat: 2, layer: [Flatten]}", "did you mean `layers`?"),
         ("{repeat: -1, layers: [Flatten]}", "a whole number from 0"),
@@ -145,6 +146,7 @@ def test_a_combination_without_a_value_is_a_build_error(read: Loader):
         ("{repeat: 5000, layers: [Flatten]}", "at most 1000"),
         ("{repeat: 2, layers: Flatten}", "a list of layers was expected"),
         ("{repeat: 2, as: max, layers: [Flatten]}", "is a built-in name"),
+        ("{repeat: 2, as: lambda, layers: [Flatten]}", "is a built-in name"),
         ("{repeat: 2, layers: [{repeat: 2, layers: [Flatten]}]}", "has the counter `i` already"),
         ("{residual: []}", "a list of layers was expected"),
         ("{switch: x, cases: {x: Flatten}}", "a reference such as `$name` was expected"),
@@ -219,6 +221,16 @@ def test_a_model_is_a_list_with_layers(complaints: Complaints):
             "The case `2` is never met: `$a` can be 1 or 2 here.",
         ),
         ("u: [0, 1, 2]", "Dense: $u", "Dense takes units from 1, not 0 (with `u` 0)."),
+        (  # of two, the one that the fault changes with
+            "a: [relu, tanh], u: {type: int, min: -2, max: 0}",
+            "Dense: {units: $u, activation: $a}",
+            "Dense takes units from 1, not -2 (with `u` -2).",
+        ),
+        (  # what is not there cannot be inactive
+            OPTIMIZER,
+            "Dense: {activation: {switch: $optimizer, cases: {adam: relu}, default: tanh}}, LeakyReLU: $momentum",
+            "`Dense` needs `units`.",
+        ),
         (
             "r: {type: float, min: 0, max: 1}",
             "Dropout: $r",
@@ -281,6 +293,13 @@ def test_an_expression_may_give_a_whole_float(read: Loader):
 def test_layers_of_ones_own_are_seen(read: Loader):
     assert read(model="'my.layers:Block': {size: 3}, Dense: 3").uses_custom
     assert not read().uses_custom
+
+
+def test_a_model_in_which_nothing_varies_is_built_at_once(complaints: Complaints):
+    layers = "{repeat: $n, layers: [Flatten]}, Dense: $classes"
+
+    assert complaints(parameters="n: 101", model=layers) == ["4: A model has at most 100 layers."]
+    assert complaints(parameters="n: [1, 101]", model=layers) == []  # found when it is drawn
 
 
 def test_a_model_of_too_many_layers_is_a_build_error(read: Loader):

@@ -11,14 +11,16 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from tests.space.plain_catalogue import PlainCatalogue
 
 from hpsearch.errors import BuildError, SearchSpaceError
-from hpsearch.space import Space, load
+from hpsearch.space import Space, json_schema, load
 from hpsearch.space.problems import Problems
 from hpsearch.space.reading import read_text
 
 CATALOGUE = PlainCatalogue()
+SCHEMA = Draft202012Validator(json_schema(CATALOGUE))
 TEXT = """\
 study: everything
 seed: 3
@@ -204,6 +206,7 @@ def test_a_sound_space_with_one_wrong_part_is_sound_or_refused_in_words(place, p
     space = attempt(document)
 
     if space is not None:
+        SCHEMA.validate(document)
         assert load(json.loads(json.dumps(space.resolved)), CATALOGUE) == space
         values = sample(space, 1)
         assert space.check(values) == []

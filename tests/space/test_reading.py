@@ -180,6 +180,17 @@ def test_overrides_are_laid_over_the_file(read: Loader):
     assert space.retrain_configuration({}).training["epochs"] == 9
 
 
+@pytest.mark.parametrize(
+    ("parameters", "said"), [("3", "a mapping of names"), ("{u: [8, 16], 1: [2, 3]}", "The key 1")]
+)
+def test_names_are_not_missed_where_parameters_cannot_be_read(complaints: Complaints, parameters, said):
+    model, more = "Flatten, Dense: $u", 'constraints: ["u < 9"]'
+
+    (found,) = complaints(None, [f"parameters={parameters}"], parameters="u: [8, 16]", model=model, more=more)
+
+    assert said in found
+
+
 def test_a_mistake_in_an_override_names_the_override(complaints: Complaints):
     found = complaints(None, ["search.max_trials=x", "model.9=Flatten", "serch.lag=1", "nothing", "training.epochs=["])
 

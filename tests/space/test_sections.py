@@ -88,6 +88,12 @@ def test_defaults_are_filled_in(read: Loader):
             "epochs are whole numbers from 1",
         ),
         (("optimizer: adam", "optimizer: adam, learning_rate_schedule: {steps: {}}"), "a mapping of epochs to factors"),
+        (
+            ("optimizer: adam", "optimizer: adam, learning_rate_schedule: {steps: [[2, 0.1], [2, 0.5]]}"),
+            "the epoch 2 twice",
+        ),
+        (("optimizer: adam", "optimizer: adam, early_stopping: []"), "a mapping of Keras's arguments or none"),
+        (("optimizer: adam", "optimizer: {nam: adam}"), "`optimizer` has no `nam`; did you mean `name`?"),
         (("optimizer: adam", "optimizer: adam, learning_rate_schedule: {every: 3}"), "needs `factor`"),
         (("optimizer: adam", "optimizer: adam, learning_rate_schedule: {every: 3, factor: 0}"), "a number above 0"),
         (
@@ -120,12 +126,17 @@ def test_defaults_are_filled_in(read: Loader):
         (("max_trials: 3", "max_trials: $n"), "is a reference"),
         (("max_trials: 3", "max_trials: 3, enqueue: [3]"), "a mapping of parameters to values"),
         (("max_trials: 3", "max_trials: 3, enqueue: [{u: 1}]"), "There is no parameter `u`"),
+        (("max_trials: 3", "max_trials: 3, enqueue: [{u: $v}]"), "`$v` is a reference"),
+        (("max_trials: 3", "max_trials: 3, 4: 5"), "6: The key 4 is not text"),
+        (("model:", "4: 5\nmodel:"), "4: The key 4 is not text"),
+        (("study: small", 'study: "small\\n"'), "`study` is `small\\n`, but up to 64 letters"),
         (
             ("search:", "objective: {metric: val_acuracy}\nsearch:"),
             "6: `val_acuracy` is no metric of this study; did you mean `val_accuracy`?",
         ),
         (("search:", "objective: {metric: val_loss, direction: maximize}\nsearch:"), "is against its sense"),
         (("search:", "objective: {direction: max}\nsearch:"), "expected maximize or minimize"),
+        (("search:", "objective: {direction: }\nsearch:"), "`direction` is null; expected maximize or minimize"),
         (("search:", "objective: val_loss\nsearch:"), "a mapping such as"),
         (("search:", "limits: {timeout: 2 hours}\nsearch:"), "a duration such as 90s, 10m or 2h"),
         (("search:", "limits: {timeout: 0s}\nsearch:"), "a duration such as"),
@@ -266,9 +277,9 @@ def test_enqueued_configurations_are_checked_and_take_the_parameters_types(read:
         "model": "Dense: $c, LeakyReLU: $b, Dense: $a",
     }
 
-    space = read(search="max_trials: 2, enqueue: [{c: 3.0, a: 1}, {a: 2, b: 1, c: 9}, {a: 1, c: 1}]", **parts)
+    space = read(search="max_trials: 2, enqueue: [{c: 3.0, a: 1}, {a: 2, b: 1/2, c: 9}, {a: 1, c: 1}]", **parts)
 
-    assert space.search.enqueue == ({"a": 1, "c": 3}, {"a": 2, "b": 1.0, "c": 9}, {"a": 1, "c": 1})
+    assert space.search.enqueue == ({"a": 1, "c": 3}, {"a": 2, "b": 0.5, "c": 9}, {"a": 1, "c": 1})
     assert isinstance(space.search.enqueue[0]["c"], int)
     found = complaints(
         search="max_trials: 2, enqueue: [{a: 1}, {a: 1, b: 0.5, c: 1}, {a: 3, c: 1}, {a: 2, b: 2, c: 1}]", **parts

@@ -67,6 +67,10 @@ class Catalogue(Protocol):
         """One sentence where `name` with these resolved arguments cannot be made, else None."""
         ...
 
+    def model_problem(self, layers: Sequence[Plain], facts: DataFacts) -> str | None:
+        """One sentence where no model can be built of these resolved layers for these data, else None."""
+        ...
+
     def metric_name(self, metric: Plain) -> str:
         """The documented name under which a metric (a name or ``{Class: arguments}``) is stored: ``f1_weighted``."""
         ...

@@ -355,11 +355,20 @@ class _Trial:
 
     def _sentence(self, fault: Fault, world: World) -> str:
         if fault.missing is not None:
-            absent = [name for name in self._names if world[name] is ABSENT]
+            absent = [name for name in self._names_of(fault.missing) if world[name] is ABSENT]
             if absent:
                 why = self._checker.inactivity(absent, world)
                 return f"{fault.message}, but what stands there may be inactive: {why}."
         return f"{fault.message}." if not fault.message.endswith((".", "?")) else fault.message
+
+    def _names_of(self, argument: str) -> list[str]:
+        """The names that stand where `argument` is given: under its key, or as the one value that there is."""
+        tree = self._tree
+        if isinstance(tree, dict) and len(tree) == 1:
+            (tree,) = tree.values()
+        if isinstance(tree, str) or is_switch(tree):
+            return sorted(names_in(tree))
+        return sorted(names_in([text for place, text in _leaves(tree, ()) if argument in place]))
 
     def _report_once(self, key: Place, message: str, at: Place | None = None) -> None:
         """Report a structural fault for the first combination that shows it."""
@@ -374,6 +383,8 @@ class _Trial:
     def _blame(self) -> None:
         """Report each value with which every combination fails, and what fails with all of them only once."""
         varying = [name for name in self._names if self._checker._varies(name)]
+        if not self._passed:
+            varying = [name for name in varying if self._is_due_to(name)] or varying
         for name in varying:
             passing = [world[name] for world in self._passed]
             numbers_told = 0
@@ -391,7 +402,11 @@ class _Trial:
 
     def _is_due_to(self, name: str) -> bool:
         """Whether what is wrong changes with the value of `name`, where nothing passes."""
-        return len({fault.message for world, fault in self._failed if world[name] is not ABSENT}) > 1
+        messages: dict[str, set[str]] = {}
+        for world, fault in self._failed:
+            if world[name] is not ABSENT:
+                messages.setdefault(_identity(world[name]), set()).add(fault.message)
+        return len(set(map(frozenset, messages.values()))) > 1
 
     def _tell(self, fault: Fault, name: str | None, value: Plain, certain: bool) -> None:
         if fault.message in self._told:

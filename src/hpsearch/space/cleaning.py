@@ -36,6 +36,14 @@ def refuse_keys(tree: Pairs, problems: Problems, place: Place) -> Plain:
     return BROKEN
 
 
+def named_part(tree: Pairs, problems: Problems, place: Place) -> dict[str, Plain]:
+    """What stands under names in a section; keys that are no text are reported."""
+    for number, (key, _) in enumerate(tree):
+        if not isinstance(key, str):
+            problems.add((*place, number), f"The key {show(key)} is not text, but a name was expected here.")
+    return {key: value for key, value in tree if isinstance(key, str)}
+
+
 def _text(text: str, problems: Problems, place: Place) -> tuple[Plain, int]:
     if text == "None":
         problems.add(place, "`None` is text here; Keras's None is written null.")

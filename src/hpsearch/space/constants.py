@@ -124,7 +124,7 @@ class Constants:
         if name in self.broken:
             raise Unsound
         if name not in self._tree:
-            known = [other for other, value in self._tree.items() if is_scalar(value)]
+            known = [other for other in self._tree if self.is_constant(other) and other not in self._evaluating]
             what = f"`{name}` is known only once the data are" if name in BUILT_IN else f"There is no constant `{name}`"
             self._problems.add(place, what + did_you_mean(name, known))
             raise Unsound

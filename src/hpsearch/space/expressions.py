@@ -82,6 +82,8 @@ def _body(text: str) -> ast.expr:
         raise ExpressionError(f"it is longer than {LONGEST} characters")
     if "$" in text:
         raise ExpressionError("names stand bare inside an expression: write `u`, not `$u`")
+    if "#" in text:
+        raise ExpressionError("a remark cannot stand in it")
     if not text.isascii():
         raise ExpressionError("it holds a character that is neither a letter of ASCII, a digit nor an operator")
     try:
@@ -118,6 +120,8 @@ def _check(node: ast.expr) -> None:
         ):
             for part in (*items, index):
                 _check(part)
+        case ast.Call(func=ast.Name(id=name)) if name in FUNCTIONS:
+            raise ExpressionError(f"`{name}` takes no named arguments")
         case ast.Call():
             raise ExpressionError(
                 f"`{ast.unparse(node.func)}` cannot be called; the functions are {', '.join(FUNCTIONS)}"

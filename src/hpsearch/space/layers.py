@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterator, Mapping
 from functools import partial
 
@@ -94,18 +95,18 @@ class LayerCheck:
             self._repeat(item, scope, place)
         elif isinstance(item, dict) and "residual" in item:
             self._residual(item, scope, place)
-        elif isinstance(item, dict) and len(item) != 1:
+        elif isinstance(item, dict) and len(item) > 1:
             self._problems.add(
                 place,
                 f"{show(list(item))} stand in one item, but an item of `model` is one layer: begin each with its own "
                 f"`- `, and put arguments inside `{{}}`.",
             )
-        elif isinstance(item, dict) and next(iter(item.values())) is None:
+        elif isinstance(item, dict) and item and next(iter(item.values())) is None:
             name = next(iter(item))
             self._problems.add(
                 place, f"`{name}:` has nothing after its colon; write `{name}` for a layer without arguments."
             )
-        elif isinstance(item, str | dict):
+        elif isinstance(item, str | dict) and item:
             self._layer(item, scope, place)
         else:
             if not contains_broken(item):
@@ -136,7 +137,7 @@ class LayerCheck:
             self._problems.add(
                 place, f"The counter {show(name)} cannot be a name; use letters, digits and underscores."
             )
-        elif name in BUILT_IN or name in FUNCTIONS:
+        elif name in BUILT_IN or name in FUNCTIONS or keyword.iskeyword(name):
             self._problems.add(place, f"The counter `{name}` is a built-in name; choose another with `as:`.")
         elif any(counter.name == name for counter in scope.counters):
             self._problems.add(

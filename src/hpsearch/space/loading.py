@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from hpsearch.errors import Problem, SearchSpaceError
+from hpsearch.errors import BuildError, Problem, SearchSpaceError
 from hpsearch.space.calls import CUSTOM, name_fault
 from hpsearch.space.catalogue import Catalogue, DataFacts, Kind
 from hpsearch.space.checking import Checker, Fault
-from hpsearch.space.cleaning import clean, refuse_references
+from hpsearch.space.cleaning import clean, named_part, refuse_references
 from hpsearch.space.definitions import read_definitions
 from hpsearch.space.expressions import Expression, ExpressionError, parse_comparison
 from hpsearch.space.families import Definitions
@@ -52,6 +53,7 @@ SECTIONS = (
     "limits",
     "retrain",
 )
+_MAPPINGS = ("dataset", "parameters", "training", "objective", "search", "limits", "retrain")
 _FILLERS = {"classes": 10, "input_shape": [32, 32, 3]}  # while the data are not known, for checks that need some
 
 
@@ -85,6 +87,8 @@ def load(
         text = read_file(path)
         tree = read_text(text, problems, str(source))
         folder = base or path.parent
+    if isinstance(tree, Pairs):
+        tree = named_part(tree, problems, ())
     if not isinstance(tree, dict) or not tree:
         problems.raise_if_any()
         what = "is empty" if tree is None or tree == {} else f"holds {show(tree)}"
@@ -120,6 +124,8 @@ class _Loading:
         self._tree = {key: self._cleaned(key, value) for key, value in _as_meant(tree, problems).items()}
 
     def _cleaned(self, key: str, value: Plain) -> Plain:
+        if isinstance(value, Pairs) and key in _MAPPINGS:
+            value = named_part(value, self._problems, (key,))
         if key in ("parameters", "model", "training", "retrain"):
             return clean(value, self._problems, (key,))
         if key == "dataset" and isinstance(value, dict):
@@ -135,7 +141,7 @@ class _Loading:
         required = ["study", "training"] if trainer == "simulated" else ["study", "dataset", "model", "training"]
         check_keys(problems, self._written, (), SECTIONS, "The space", required)
         read_study(tree, problems)
-        definitions = read_definitions(tree.get("parameters"), problems)
+        definitions = self._definitions()
         dataset, facts = self._dataset()
         vocabulary = self._vocabulary(definitions, facts)
         counters = counters_in(tree.get("model"))
@@ -169,7 +175,7 @@ class _Loading:
             "retrain": retrain,
         }
         resolved = json_form(resolved)
-        return Space(
+        space = Space(
             yaml=text or json.dumps(resolved, indent=2, ensure_ascii=False),  # JSON is YAML
             resolved=resolved,
             name=tree["study"],
@@ -186,6 +192,8 @@ class _Loading:
             vocabulary=vocabulary,
             rules=rules,
         )
+        self._check_fixed_model(space)
+        return space
 
     # Names -----------------------------------------------------------------------------------------------------------
 
@@ -199,6 +207,13 @@ class _Loading:
             self._problems.add(("training", "trainer"), message if message.endswith(("?", ".")) else f"{message}.")
             return "keras"
         return str(trainer)
+
+    def _definitions(self) -> Definitions:
+        tree = self._tree.get("parameters")
+        definitions = read_definitions(tree, self._problems)
+        if tree is None or isinstance(tree, dict):
+            return definitions
+        return replace(definitions, broken=_words(self._written))  # any name may be meant to be defined there
 
     def _dataset(self) -> tuple[Section | None, DataFacts | None]:
         if "dataset" not in self._tree:
@@ -346,6 +361,18 @@ class _Loading:
         values = [value for value in silent.values_reaching(tree, Scope()) if is_whole(value) and value >= 1]
         return int(max(values)) if values else BROKEN
 
+    def _check_fixed_model(self, space: Space) -> None:
+        """Build a model in which nothing varies: where that fails, no other can be drawn in its place."""
+        searched = {*space.parameters, *space.vocabulary.families}
+        if space.facts is None or names_in(self._tree["model"]) & searched:
+            return
+        try:
+            problem = self._catalogue.model_problem(space.layers({}), space.facts)
+        except BuildError as error:
+            problem = str(error)
+        if problem is not None:
+            self._problems.add(("model",), problem)
+
     # The rest --------------------------------------------------------------------------------------------------------
 
     def _train_subset(self, checker: Checker, dataset: Section | None, facts: DataFacts | None) -> None:
@@ -393,14 +420,9 @@ class _Loading:
         if self._problems.mentions("The expression `"):
             return
         mentioned = set().union(*(names_in(value) for key, value in self._written.items() if key != "parameters"))
-        for text in _texts(self._written.get("constraints", [])):
-            mentioned |= set(re.findall(r"[A-Za-z_]\w*", text))
-        mentioned |= {
-            name
-            for text in _texts({k: v for k, v in self._written.items() if k not in ("parameters", "search")})
-            if "$" in text
-            for name in re.findall(r"[A-Za-z_]\w*", text)
-        }
+        mentioned |= _words(self._written.get("constraints", []))
+        others = {key: value for key, value in self._written.items() if key not in ("parameters", "search")}
+        mentioned |= _words([text for text in _texts(others) if "$" in text])
         parameters = self._tree.get("parameters")
         for name, definition in parameters.items() if isinstance(parameters, dict) else ():
             mentioned |= {inner for inner in names_in(definition) if inner != name}
@@ -435,7 +457,7 @@ def _as_meant(tree: Section, problems: Problems) -> Section:
 
 
 def _subset_faults(dataset: Section, facts: DataFacts | None, value: Plain) -> Iterator[Fault]:
-    if value is ABSENT or is_off(value):
+    if value != [] and is_off(value):
         return
     faults = list(share_or_count_faults("train_subset", value))
     yield from faults
@@ -472,6 +494,11 @@ def _texts(tree: Plain) -> Iterator[str]:
     elif isinstance(tree, list):
         for value in tree:
             yield from _texts(value)
+
+
+def _words(tree: Plain) -> frozenset[str]:
+    """Whatever can be a name in the texts of `tree`."""
+    return frozenset(word for text in _texts(tree) for word in re.findall(r"[A-Za-z_]\w*", text))
 
 
 def _switch_keys(tree: Plain, found: dict[str, list[Scalar]]) -> None:

@@ -85,8 +85,8 @@ def _explain(error: Any, text: str, line: int | None) -> str:
         if number is not None and number <= len(lines) and re.search(r"""(?<!["'])\$\(""", lines[number - 1]):
             expression = lines[number - 1][lines[number - 1].index("$(") :].strip()
             return (
-                f"This is not readable YAML: the unquoted `$(` in line {number} ({show(expression)}) holds a comma or "
-                f'bracket; put the whole expression in quotes: "$(...)".'
+                f"This is not readable YAML: the unquoted `$(` in line {number} ({show(expression)}) holds a comma, "
+                f'colon or bracket; put the whole expression in quotes: "$(...)".'
             )
     reason = " ".join(str(part) for part in (error.context, error.problem) if part)
     return f"This is not readable YAML: {reason}."

@@ -15,7 +15,6 @@ from hpsearch.space.values import BROKEN, MOST_COUNT, Plain, equal, is_number, i
 
 TRAINING_KEYS = ("trainer", *KEYS)
 OWN_KEYS = ("top", "repeats", "keep", "validation", "snapshots")
-MOST_REPEATS = 1_000
 
 Section = dict[str, Plain]
 
@@ -92,7 +91,7 @@ def _own_faults(rules: SettingRules, key: str, value: Plain) -> Iterator[Fault]:
             yield Fault(f"`validation` is {show(value)}{did_you_mean(str(value), ('keep', 'none'))}", structural=False)
     elif key == "keep":
         yield from _keep_faults(rules, value)
-    elif key == "snapshots" and not is_off(value):
+    elif key == "snapshots" and (value == [] or not is_off(value)):
         yield from _snapshot_faults(value)
 
 

@@ -8,10 +8,8 @@ from hpsearch.space.families import MOST_MEMBERS
 from hpsearch.space.sections import DIRECTIONS, STUDY_NAME
 from hpsearch.space.values import Plain
 
-_NUMBER: Plain = {
-    "description": "a number, or a fraction such as 1/6",
-    "anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^\s*[-+]?[0-9._eE+-]+\s*/\s*[-+]?[0-9._eE+-]+\s*$"}],
-}
+_FRACTION: Plain = {"type": "string", "pattern": r"^\s*[-+]?[0-9._eE+-]+\s*/\s*[-+]?[0-9._eE+-]+\s*$"}
+_NUMBER: Plain = {"description": "a number, or a fraction such as 1/6", "anyOf": [{"type": "number"}, _FRACTION]}
 _REFERENCE: Plain = {"type": "string", "pattern": r"^\$([A-Za-z_][A-Za-z0-9_]*|\(.*\))$"}
 _SCALAR: Plain = {"type": ["string", "number", "boolean", "null"]}
 _NONE: Plain = {"enum": ["none", None]}
@@ -85,8 +83,9 @@ def _whole(least: int, default: int | None = None) -> dict[str, Plain]:
 
 
 def _open(kind: Plain) -> Plain:
-    """`kind`, or a reference or switch in its place."""
-    return {"anyOf": [kind, _REFERENCE, {"$ref": "#/$defs/switch"}]}
+    """`kind`, or a reference or switch in its place; where a whole number may stand, a fraction such as 64/2 too."""
+    kinds = [kind, _FRACTION] if kind.get("type") == "integer" else [kind]
+    return {"anyOf": [*kinds, _REFERENCE, {"$ref": "#/$defs/switch"}]}
 
 
 def _dataset() -> Plain:

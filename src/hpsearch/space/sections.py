@@ -216,13 +216,13 @@ def read_objective(
         return default
     natural = catalogue.metric_direction(metric)
     if metric.removeprefix("val_") not in ("loss", *metrics) and not (open_to_known and natural is not None):
-        others = [name for name in catalogue.names(Kind.METRIC) if name.islower()] if open_to_known else []
+        others = [catalogue.metric_name(name) for name in catalogue.names(Kind.METRIC)] if open_to_known else []
         stored = ["loss", *metrics, *others]
         known = list(dict.fromkeys([*(f"val_{name}" for name in stored), *stored]))
         problems.add((*place, "metric"), f"`{metric}` is no metric of this study{did_you_mean(metric, known)}")
         return default
     direction = tree.get("direction", natural)
-    if direction is None:
+    if direction is None and "direction" not in tree:
         problems.add(place, f"`{metric}` is a metric of one's own, so `direction` must be given: maximize or minimize.")
     elif direction not in DIRECTIONS:
         problems.add(
@@ -343,13 +343,14 @@ def _read_enqueue(tree: Plain, problems: Problems, parameters: Mapping[str, Para
         return []
     entries: list[dict[str, Scalar]] = []
     for number, entry in enumerate(tree):
-        if entry is BROKEN:
+        if contains_broken(entry):
             continue
         if not isinstance(entry, dict):
             problems.add(
                 (*place, number), f"{show(entry)} is no configuration; a mapping of parameters to values was expected."
             )
             continue
+        entry = {name: as_number(value) for name, value in entry.items()}
         found = mistakes_in(entry, parameters)
         for key, message in found:
             problems.add((*place, number, *key), message)

@@ -125,6 +125,14 @@ class Space:
         keep = self._keep(names)
         return Configuration(self._dataset(names), self._layers(names), training, keep)
 
+    def layers(self, parameters: Mapping[str, Plain]) -> tuple[Plain, ...]:
+        """A trial's layers alone.
+
+        Raises:
+            BuildError: this combination of values cannot be resolved; one sentence.
+        """
+        return self._layers(self._names(parameters))
+
     def retrain_configuration(self, parameters: Mapping[str, Plain], best_epoch: int | None = None) -> Configuration:
         """The configuration of the final training: `retrain`'s keys in the place of `training`'s.
 

@@ -10,7 +10,7 @@ from hpsearch.space.calls import CUSTOM, call_faults, name_fault, named_argument
 from hpsearch.space.catalogue import Catalogue, Kind
 from hpsearch.space.checking import Fault
 from hpsearch.space.layers import layer_faults
-from hpsearch.space.problems import did_you_mean, listing, show
+from hpsearch.space.problems import did_you_mean, listing, nearest, show
 from hpsearch.space.references import ABSENT
 from hpsearch.space.values import MOST_COUNT, Pairs, Plain, is_number, is_scalar, is_whole
 
@@ -46,7 +46,7 @@ class SettingRules:
 
     def faults(self, key: str, value: Plain) -> Iterator[Fault]:
         """What is wrong with the value of `key`."""
-        if key in OFF_BY_DEFAULT and is_off(value):
+        if key in OFF_BY_DEFAULT and is_off(value) and (value != [] or key == "augmentation"):
             return
         if value is ABSENT:
             if key not in ("batch_size", "metrics", "mixed_precision", "deterministic"):
@@ -75,7 +75,11 @@ class SettingRules:
             return
         arguments = dict(value) if isinstance(value, Mapping) else {"name": value}
         if "name" not in arguments:
-            yield Fault("`optimizer` needs `name`", missing="name")
+            meant = nearest("name", arguments)
+            if meant is None:
+                yield Fault("`optimizer` needs `name`", missing="name")
+            else:
+                yield Fault(f"`optimizer` has no `{meant}`; did you mean `name`?", (meant,))
             return
         name = arguments.pop("name")
         if (fault := name_fault(self.catalogue, Kind.OPTIMIZER, name)) is not None:
@@ -228,10 +232,13 @@ def _steps_faults(steps: Plain) -> Iterator[Fault]:
     if not pairs:
         yield Fault(f"`steps` is {show(steps)}, but a mapping of epochs to factors was expected", ("steps",))
         return
+    epochs = [epoch for epoch, _ in pairs]
     for number, (epoch, factor) in enumerate(pairs):
         at: tuple[str | int, ...] = ("steps", number, 1) if isinstance(steps, Pairs) else ("steps",)
         if not is_whole(epoch) or epoch < 1:
             yield Fault(f"`steps` has the epoch {show(epoch)}, but epochs are whole numbers from 1", at)
+        elif epoch in epochs[:number]:
+            yield Fault(f"`steps` has the epoch {show(epoch)} twice; keep one of them", at)
         elif not is_number(factor) or factor < 0:
             yield Fault(
                 f"The factor from epoch {epoch} on is {show(factor)}, but a number from 0 was expected",

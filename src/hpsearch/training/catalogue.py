@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.errors import BuildError, ConfigError
 from hpsearch.space.catalogue import DataFacts, Kind, Signature
-from hpsearch.space.values import Plain, json_form
+from hpsearch.space.configuration import Configuration
+from hpsearch.space.problems import show
+from hpsearch.space.reading import plain_scalar
+from hpsearch.space.values import Plain, is_number, json_form
 from hpsearch.training import datasets
 from hpsearch.training.datasets import DATASETS, checking
 from hpsearch.training.datasets.registry import SETTINGS
@@ -91,8 +94,9 @@ class KerasCatalogue:
                 return Signature(())
             raise
         signature: Signature = _layer_calls().signature_of(found)
-        if not (left_out := _NOT_OURS.get(kind)):
-            return signature
+        left_out = _NOT_OURS.get(kind, frozenset())
+        if kind in (Kind.LOSS, Kind.METRIC) and not isinstance(found, type):
+            left_out |= frozenset(signature.arguments[:2])  # of a function of one's own: labels and predictions
         arguments = tuple(argument for argument in signature.arguments if argument not in left_out)
         return Signature(arguments, signature.required - left_out)
 
@@ -109,14 +113,24 @@ class KerasCatalogue:
         if kind is Kind.DATASET:
             return checking.problem({**arguments, "name": name})
         try:
+            self._check_kinds(kind, name, arguments)
             self._make(kind, name, arguments)
-        except ConfigError as error:
-            return str(error)
-        except BuildError as error:
+        except (ConfigError, BuildError) as error:
             return str(error)
         except Exception as error:  # whatever the constructor of a layer, a metric, ... raises
             what = name or {Kind.EARLY_STOPPING: "early_stopping"}.get(kind, "reduce_on_plateau")
-            return f"{what} cannot be made: {_layer_calls().first_line(error)}"
+            odd = {key: value for key, value in arguments.items() if _is_no_number(value)}
+            given = f" with {show(odd)}" if odd else ""
+            return f"{what} cannot be made{given}: {_layer_calls().first_line(error)}"
+        return None
+
+    def model_problem(self, layers: Sequence[Plain], facts: DataFacts) -> str | None:
+        """One sentence where no model can be built of these resolved layers for these data, else None."""
+        paper = importlib.import_module("hpsearch.training.paper")
+        try:
+            paper.count_parameters(Configuration({}, tuple(layers), {}), facts, custom=self._custom)
+        except BuildError as error:
+            return str(error)
         return None
 
     def metric_name(self, metric: Plain) -> str:
@@ -165,6 +179,20 @@ class KerasCatalogue:
         if name not in table:
             raise ConfigError(f"Keras has no {kind.value} {name}.")
         return table[name]
+
+    def _check_kinds(self, kind: Kind, name: str, arguments: Mapping[str, Plain]) -> None:
+        """Raises ConfigError where Keras's default is a number or a truth value and what is given is none."""
+        if ":" in name or kind in (Kind.TRAINER, Kind.REGULARIZER):
+            return
+        defaults = _layer_calls().defaults_of(self._found(kind, name))
+        for key, value in arguments.items():
+            default = defaults.get(key)
+            if isinstance(default, bool):
+                fits, wanted = isinstance(value, bool | None), "true or false"
+            else:
+                fits, wanted = not (isinstance(default, int | float) and isinstance(value, str | bool)), "a number"
+            if not fits:
+                raise ConfigError(f"`{key}` is {show(value)}, but {wanted} was expected.")
 
     def _make(self, kind: Kind, name: str, arguments: Mapping[str, Plain]) -> None:
         """Make the thing and drop it. Raises what its constructor raises."""
@@ -243,6 +271,11 @@ def _make_layer(name: str, arguments: Mapping[str, Plain], *, custom: bool) -> N
         building.Builder(custom=custom).layer(call.name, call.layer, call.arguments)
     else:
         building.Builder(custom=custom).apply([{name: arguments}], building.keras.Input((4,)))
+
+
+def _is_no_number(value: Plain) -> bool:
+    """Whether `value` is null, or text that reads like a number: what Keras's own sentences show as one."""
+    return value is None or (isinstance(value, str) and is_number(plain_scalar(value)))
 
 
 def _check_words(name: str, arguments: Mapping[str, Plain]) -> None:

@@ -16,6 +16,7 @@ from hpsearch.space.catalogue import Signature
 from hpsearch.space.values import Plain
 
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_REQUIRED, _OPEN = object(), object()  # in the place of an argument's default
 _PREAMBLE = ("Exception encountered when calling", "Arguments received by")
 
 
@@ -108,24 +109,28 @@ def signature_of(called: Any) -> Signature:
     Where a class passes on ``**kwargs``, the arguments of its base classes count too, after its own; but not those of
     Keras's inner ones (``BaseConv``), whose arguments a layer gives or repeats itself.
     """
-    return _signature(called)
+    arguments = defaults_of(called)
+    return Signature(tuple(arguments), frozenset(name for name, default in arguments.items() if default is _REQUIRED))
 
 
 @cache
-def _signature(called: Any) -> Signature:
+def defaults_of(called: Any) -> Mapping[str, Any]:
+    """Each of those arguments with its default; an object of ours stands where there is none."""
     constructors: list[Any] = [called]
     if inspect.isclass(called):
         owners = [owner for owner in called.__mro__ if "__init__" in vars(owner) and not _is_inner(owner)]
         constructors = [vars(owner)["__init__"] for owner in owners]
-    arguments: dict[str, bool] = {}  # name -> required; of base classes nothing is, for a subclass may provide it
+    arguments: dict[str, Any] = {}  # of base classes nothing is required, for a subclass may provide it
     for depth, constructor in enumerate(constructors):
         parameters = list(inspect.signature(constructor).parameters.values())
         for parameter in parameters[1:] if inspect.isclass(called) else parameters:
             if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-                arguments.setdefault(parameter.name, depth == 0 and parameter.default is parameter.empty)
+                missing = _REQUIRED if depth == 0 else _OPEN
+                default = missing if parameter.default is parameter.empty else parameter.default
+                arguments.setdefault(parameter.name, default)
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
-    return Signature(tuple(arguments), frozenset(name for name, required in arguments.items() if required))
+    return arguments
 
 
 def _is_inner(owner: type[Any]) -> bool:

@@ -104,7 +104,7 @@ def test_what_is_said_elsewhere_is_no_argument(catalogue):
         (Kind.AUGMENTATION, "RandomTranslation", {"height_factor": 0.1}, "width_factor"),
         (Kind.OPTIMIZER, "sgd", {"momentum": 2}, "momentum"),
         (Kind.OPTIMIZER, "adam", {"learning_rate": -1}, "learning_rate is -1, but a number above 0"),
-        (Kind.OPTIMIZER, "adam", {"learning_rate": "fast"}, "learning_rate is 'fast'"),
+        (Kind.OPTIMIZER, "adam", {"learning_rate": "fast"}, "`learning_rate` is `fast`, but a number was expected"),
         (Kind.OPTIMIZER, "adm", {}, "no optimizer adm"),
         (Kind.LOSS, "crossentropy", {}, "no loss crossentropy"),
         (Kind.METRIC, "F1Score", {"average": "wighted"}, "wighted"),
@@ -167,6 +167,16 @@ def test_a_name_of_ones_own_is_not_imported_where_it_may_not_be(tmp_path):
     assert restricted.signature(Kind.LAYER, "os:path").arguments == ()
     with pytest.raises(DataError, match="command line"):
         restricted.data_facts({"name": "os:getcwd"})
+
+
+def test_a_loss_of_ones_own_takes_what_it_has_beside_labels_and_predictions(catalogue, tmp_path, monkeypatch):
+    (tmp_path / "own_loss.py").write_text("def weighted(labels, predictions, weight, power=2): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    signature = catalogue.signature(Kind.LOSS, "own_loss:weighted")
+
+    assert signature.arguments == ("weight", "power")
+    assert signature.required == {"weight"}
 
 
 def test_a_signature_is_asked_of_known_names_only(catalogue):
