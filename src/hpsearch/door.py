@@ -80,10 +80,10 @@ class OpenStudy:
         Raises ArtifactMissing where no model was saved, or its file is gone or changed.
         """
         with storage.open_store(self.database) as store:
-            path = storage.model_path(store, store.study(self.name))
-        import keras
+            path, record = storage.saved_model(store, store.study(self.name))
+        from hpsearch.training.model_files import load_model
 
-        return keras.models.load_model(path)
+        return load_model(path, record.configuration["layers"])
 
 
 def open_study(name: str, database: str | Path | None = None) -> OpenStudy:

@@ -30,6 +30,7 @@ Pruning is a result, not an error. Whatever else is raised is our own bug and cr
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,7 +53,12 @@ class Problem:
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
-        return f"{place}: {self.message}" if place else self.message
+        return _one_line(f"{place}: {self.message}" if place else self.message)
+
+
+def _one_line(text: str) -> str:
+    """`text` with line breaks and whatever else does not print, as quoted text may hold, written as escapes."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 class SearchSpaceError(ConfigError):
@@ -121,6 +127,11 @@ class LeaseLost(HpsearchError):
 
 class StorageFull(HpsearchError):
     """The disk has no room left; the study goes on when there is."""
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a file could not be written for want of room or quota."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class TrialError(HpsearchError):

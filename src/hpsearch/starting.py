@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -66,40 +67,44 @@ def run(
         for override in set:
             arguments += ["--set", override]
         arguments += [flag for flag, given in (("--no-retrain", not retrain), ("--again", again)) if given]
-        mapping = space if isinstance(space, Mapping) else None
-        arguments += ["--mapping", "-"] if mapping is not None else ["--", os.fspath(space)]  # type: ignore[arg-type]
-        _run(arguments, None if mapping is None else json.dumps(mapping), quiet)
+        arguments += ["--mapping", "-"] if isinstance(space, Mapping) else ["--", os.fspath(space)]
+        _run(arguments, _as_json(space) if isinstance(space, Mapping) else None, Path(folder) / "summary.txt", quiet)
         started = json.loads(told.read_text())
     return open_study(started["study"], database=started["database"])
 
 
-def _run(arguments: Sequence[str], given: str | None, quiet: bool) -> None:
-    """Run the command, pass its words on, and raise what its exit code means."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hpsearch", "run", *arguments],
-        stdin=subprocess.PIPE if given is not None else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        if given is not None:
-            assert process.stdin is not None
-            process.stdin.write(given)
+def _as_json(space: Mapping[str, Any]) -> str:
+    """The mapping as the command reads it; keys that are no text, as those of `cases`, stay what they are."""
+    from hpsearch.space.problems import Problems
+    from hpsearch.space.reading import plain_form
+
+    problems = Problems()
+    plain = plain_form(space, problems)
+    problems.raise_if_any()
+    return json.dumps(plain)
+
+
+def _run(arguments: Sequence[str], given: str | None, summary: Path, quiet: bool) -> None:
+    """Run the command, pass its words on, and raise what its exit code means.
+
+    It has a process group of its own and so hears of a Ctrl-C from here alone: terminals and notebooks send theirs to
+    the caller's whole group, and two would end the running epochs without a checkpoint.
+    """
+    with (
+        summary.open("w+") as answer,  # a pipe that nobody reads meanwhile could fill up
+        subprocess.Popen(
+            [sys.executable, "-m", "hpsearch", "run", *arguments],
+            stdin=subprocess.PIPE if given is not None else subprocess.DEVNULL,
+            stdout=answer,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        ) as process,
+    ):
+        if process.stdin is not None:
+            process.stdin.write(given or "")
             process.stdin.close()
-        assert process.stderr is not None
-        assert process.stdout is not None
-        words = []
-        try:
-            for line in process.stderr:
-                words.append(line)
-                if not quiet:
-                    sys.stderr.write(line)
-            summary = process.stdout.read()
-        except KeyboardInterrupt:  # a terminal has sent it to the process too; a notebook's kernel has not
-            process.terminate()
-            process.wait()
-            raise
+        words = _pass_on(process, quiet)
     if process.returncode == 2:
         raise ConfigError("".join(words).strip())
     if process.returncode == 130:
@@ -107,4 +112,20 @@ def _run(arguments: Sequence[str], given: str | None, quiet: bool) -> None:
     if process.returncode != 0:
         raise StudyFailed("".join(words[-20:]).strip())
     if not quiet:
-        sys.stdout.write(summary)
+        sys.stdout.write(summary.read_text())
+
+
+def _pass_on(process: subprocess.Popen[str], quiet: bool) -> list[str]:
+    """What the process says on stderr, to its end; a Ctrl-C meanwhile is passed to it."""
+    assert process.stderr is not None
+    words = []
+    try:
+        for line in process.stderr:
+            words.append(line)
+            if not quiet:
+                sys.stderr.write(line)
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        _pass_on(process, quiet)
+        raise
+    return words

@@ -106,6 +106,8 @@ MISTAKES = {
     "optimizer": ("[adam, sgd]", "[adm, sgd]", 14, "did you mean `adam`?"),
     "optimizer's argument": ("learning_rate: $rate", "learningrate: $rate", 14, "did you mean `learning_rate`?"),
     "no optimizer": ("  optimizer: {name: $optimizer, learning_rate: $rate, momentum: $momentum}\n", "", 12, "needs"),
+    "text for a truth value": ("activation: relu", "use_bias: no", 10, "`use_bias` is `no`, but true or false"),
+    "text for a number": ("learning_rate: $rate", "weight_decay: '0.1', learning_rate: $rate", 14, "a number was"),
     "metric": ("epochs: 2", "epochs: 2\n  metrics: [acuracy]", 14, "did you mean `accuracy`?"),
     "loss": ("crossentropy", "crossentropie", 15, "did you mean `sparse_categorical_crossentropy`?"),
     "data set": ("name: digits", "name: digit", 2, "did you mean `digits`?"),
@@ -164,6 +166,20 @@ def test_a_mistake_in_a_file_is_one_sentence_at_its_line(folder, told, old, new,
     (sentence,) = told("run", "space.yaml")
 
     assert re.match(rf"space\.yaml:{line if line is not None else '[0-9]+'}: ", sentence), sentence
+    assert said in sentence
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [("Reshape: [7]", "Reshape (layer 2) cannot be built"), ("Dense: 7", "10 classes need 10 numbers")],
+)
+def test_a_fixed_model_that_cannot_be_built_is_told_before_anything_runs(folder, told, layer, said):
+    text = re.sub(r"(  - Flatten\n)(  - .*\n)+", rf"\1  - {layer}\n", SPACE)
+    (folder / "space.yaml").write_text(text.replace("  units: {type: int, min: 8, max: 32, step: 8}\n", ""))
+
+    (sentence,) = told("run", "space.yaml")
+
+    assert sentence.startswith("space.yaml:7: ")
     assert said in sentence
 
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import nbformat
 import pytest
@@ -64,6 +69,42 @@ def test_a_notebook_can_run_a_study_and_load_its_model(tmp_path):
 
     assert notebook.cells[2].outputs[0]["data"]["text/plain"] == "(None, 10)"
     assert any("study door: 4 complete" in output.get("text", "") for output in notebook.cells[1].outputs)
+
+
+SLOW = {
+    "study": "slow",
+    "parameters": {"blocks": [1, 2]},
+    "training": {
+        "trainer": "simulated",
+        "epochs": 8,
+        # keys that are numbers, as JSON has none
+        "seconds_per_epoch": {"switch": "$blocks", "cases": {1: 0.4, 2: 0.5}},
+    },
+    "search": {"backend": "random", "max_trials": 2},
+}
+
+
+def test_one_ctrl_c_ends_after_the_running_epochs_and_the_same_call_goes_on(tmp_path):
+    script = f"import hpsearch\nprint(len(hpsearch.run({SLOW!r}, database='studies.db', workers=1).trials()))\n"
+    running = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while "planned" not in (line := running.stderr.readline()):
+        assert line
+    time.sleep(1)
+
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal and a notebook's kernel do
+
+    _, words = running.communicate(timeout=60)
+    assert running.returncode == -signal.SIGINT
+    assert "stopping after the running epochs" in words
+    assert "stopped at once" not in words
+    assert python(script, folder=tmp_path).splitlines()[-1] == "2"
 
 
 def test_a_mistake_is_an_error_of_ours_with_its_sentence(tmp_path):

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from tests.execution.laboratory import Laboratory
 
+from hpsearch.errors import ConfigError
 from hpsearch.execution import running
 from hpsearch.execution.executor import Slot
 from hpsearch.execution.inline import InlineExecutor
 from hpsearch.execution.messages import EpochDone
 from hpsearch.report.choosing import choose
 from hpsearch.report.retraining import KEPT, RETRAINED, Retraining, what_is_wanted
-from hpsearch.report.summary import summary
+from hpsearch.report.summary import class_lines, summary
 from hpsearch.study import derive_seed
 
 
@@ -130,6 +131,36 @@ def test_the_kept_weights_of_all_of_the_best_k_are_evaluated(bench):
 
     assert [want.role for want in wanted] == [KEPT] * 3
     assert bench.summary(space).count("its weights of the search, kept") == 3
+
+
+def test_a_best_so_far_that_a_limit_cut_short_is_retrained_to_its_full_epochs(bench):
+    space = bench.search(limits={"max_epochs_total": 2})
+
+    wanted, _, _ = bench.retrain(space)
+
+    assert [(want.role, want.epochs) for want in wanted] == [(RETRAINED, 4)]
+    assert "best so far (no trial is complete)" in bench.summary(space)
+
+
+def test_epochs_that_the_cycles_do_not_divide_are_refused_before_anything_is_written(bench):
+    cycles = {"learning_rate_schedule": {"cyclic": {"cycles": 2}}}
+    space = bench.search(training={"trainer": "simulated", "epochs": 4, **cycles})
+
+    with pytest.raises(ConfigError, match="2 cycles, which do not divide 5 epochs"):
+        bench.retrain(space, epochs=5)
+
+    assert bench.evaluations() == []
+
+
+def test_a_class_without_a_test_image_is_neither_the_best_nor_the_worst():
+    scores = [
+        {"name": name, "precision": 0.0, "recall": recall, "f1": 0.0, "support": support}
+        for name, recall, support in (("seen", 0.9, 10), ("hard", 0.2, 10), ("absent", 0.0, 0))
+    ]
+
+    *_, last = class_lines(scores)
+
+    assert last == "  best class seen (recall 0.9000), worst hard (0.2000)"
 
 
 def test_hyperbands_winner_is_evaluated_with_the_weights_of_its_last_promotion(bench):

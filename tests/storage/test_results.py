@@ -7,7 +7,7 @@ import math
 import pytest
 
 from hpsearch.errors import ArtifactMissing, NothingFinished
-from hpsearch.storage import epochs_frame, model_path, results, trials_frame, write_artifact
+from hpsearch.storage import epochs_frame, results, saved_model, trials_frame, write_artifact
 from hpsearch.study import TrialState
 
 
@@ -86,13 +86,14 @@ def test_a_trial_that_a_limit_cut_short_is_the_result_once_it_was_retrained(stor
 def test_the_model_of_the_best_retrained_trial_is_found_and_verified(store, study, writer, train, retrain):
     train(0, [0.5])
     with pytest.raises(ArtifactMissing, match="no saved model yet"):
-        model_path(store, study)
+        saved_model(store, study)
     evaluation = retrain(0, 0.9)
     sha256, size = write_artifact(store.artifacts_dir(study.id), "models/0.keras", b"model")
     with writer.transaction() as write:
         write.add_artifact("model", "models/0.keras", sha256, size, trial=0, evaluation=evaluation)
 
-    assert model_path(store, study).read_bytes() == b"model"
+    path, _ = saved_model(store, study)
+    assert path.read_bytes() == b"model"
 
 
 def test_the_frame_of_trials_has_a_column_a_parameter(store, study, train):

@@ -35,13 +35,18 @@ def predict(study: str, database: str, file: Path | None, split: str | None, out
     os.environ["KERAS_BACKEND"] = "tensorflow"  # this process trains nothing and coordinates nothing
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from hpsearch.cli.predicting import predictions
+    from hpsearch.cli.run import offer_code_in
 
+    offer_code_in(Path.cwd())
     labels = predictions(database, study, file, os.environ.get("HPSEARCH_DATA_DIR"), names=names)
     if output is None:
         _write(sys.stdout, labels)
         return
-    with output.open("w", newline="") as stream:
-        _write(stream, labels)
+    try:
+        with output.open("w", newline="") as stream:
+            _write(stream, labels)
+    except OSError as error:
+        raise ConfigError(f"{output} cannot be written: {error.strerror}.") from error
     click.echo(f"{len(labels):,} predictions in {output}", err=True)
 
 

@@ -18,6 +18,7 @@ from hpsearch.space.configuration import Configuration
 from hpsearch.space.values import Plain
 from hpsearch.storage import EvaluationRecord, Store, Writer, write_artifact
 from hpsearch.study import ErrorKind, Study, Trial, derive_seed
+from hpsearch.training.schedules import make_schedule
 from hpsearch.training.task import Task
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,9 @@ def what_is_wanted(
     """The retrains that the `retrain` section (or a person's `epochs`, `repeats`) asks of the chosen trials.
 
     Where they would change nothing but the seed, the weights that the search has kept are wanted, if it has.
+
+    Raises:
+        ConfigError: `epochs` that the cycles of the learning rate do not divide.
     """
     wanted = []
     changes = space.retrain.changes or epochs is not None or repeats is not None
@@ -82,6 +86,7 @@ def what_is_wanted(
                 continue
         configuration = space.retrain_configuration(trial.parameters, trial.best_epoch)
         if epochs is not None:
+            make_schedule(configuration.training.get("learning_rate_schedule"), epochs)  # may refuse them
             configuration = replace(configuration, training={**configuration.training, "epochs": epochs})
         for repeat in range(1, (repeats or space.retrain.repeats) + 1):
             seed = derive_seed(study.seed, "retrain", repeat)

@@ -93,10 +93,11 @@ def _tested(number: int, records: Sequence[EvaluationRecord]) -> Iterator[str]:
     for metric in first.metrics:
         yield f"  {metric:<12} {_spread([record.metrics[metric] for record in scored])}"
     if first.classes:
-        yield from _classes(first.classes)
+        yield from class_lines(first.classes)
 
 
-def _classes(classes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def class_lines(classes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Scores of every class where they are few, and the best and the worst."""
     if len(classes) <= _SHOWN_CLASSES:
         width = max(len("class"), *(len(str(score["name"])) for score in classes))
         yield f"  {'class':<{width}}  precision  recall     f1  support"
@@ -105,8 +106,9 @@ def _classes(classes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 f"  {score['name']!s:<{width}}  {score['precision']:9.4f} {score['recall']:7.4f} {score['f1']:6.4f} "
                 f"{score['support']:8d}"
             )
-    best = max(classes, key=lambda score: score["recall"])
-    worst = min(classes, key=lambda score: score["recall"])
+    tested = [score for score in classes if score["support"]]  # a class without a test image has no recall
+    best = max(tested, key=lambda score: score["recall"])
+    worst = min(tested, key=lambda score: score["recall"])
     yield f"  best class {best['name']} (recall {best['recall']:.4f}), worst {worst['name']} ({worst['recall']:.4f})"
 
 

@@ -27,7 +27,7 @@ from hpsearch.storage.records import (
     StudyEvent,
     StudySummary,
 )
-from hpsearch.storage.results import Result, model_path, results
+from hpsearch.storage.results import Result, results, saved_model
 from hpsearch.storage.store import Store, holds_study, open_store, upgrade_database
 from hpsearch.storage.writer import Write, Writer
 
@@ -51,10 +51,10 @@ __all__ = [
     "check",
     "epochs_frame",
     "holds_study",
-    "model_path",
     "open_store",
     "read_artifact",
     "results",
+    "saved_model",
     "trials_frame",
     "upgrade_database",
     "verify_artifact",

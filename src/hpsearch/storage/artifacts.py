@@ -7,8 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
-from hpsearch.errors import ArtifactMissing, DatabaseUnusable, StorageFull
-from hpsearch.storage.connection import database_path, is_full
+from hpsearch.errors import ArtifactMissing, DatabaseUnusable, StorageFull, is_full
+from hpsearch.storage.connection import database_path
 from hpsearch.storage.records import Artifact
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import sqlite3
@@ -150,8 +149,3 @@ def _is_full(path: Path) -> bool:
 
 def _writable(path: Path) -> bool:
     return os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)
-
-
-def is_full(error: OSError) -> bool:
-    """Whether a file could not be written for want of room or quota."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -61,13 +61,16 @@ def results(store: Store, study: Study, limit: int | None = 1) -> list[Result]:
     return [Result(trial, _last_retraining(evaluations, trial.number)) for trial in trials]
 
 
-def model_path(store: Store, study: Study) -> Path:
-    """The saved model of the best retrained trial. ArtifactMissing where there is none, or its file is gone."""
+def saved_model(store: Store, study: Study) -> tuple[Path, EvaluationRecord]:
+    """The model file of the best retrained trial, of its last retraining's first repeat, and that retraining's record.
+
+    Raises ArtifactMissing where there is none, or its file is gone.
+    """
     for result in results(store, study, limit=None):
         for evaluation in result.evaluations:
             found = store.artifacts(study.id, kind="model", evaluation=evaluation.id)
             if found:
-                return verify_artifact(store.artifacts_dir(study.id), found[-1])
+                return verify_artifact(store.artifacts_dir(study.id), found[-1]), evaluation
     raise ArtifactMissing(
         f"Study {study.name} has no saved model yet: `hpsearch retrain --study {study.name}` makes one."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -92,6 +92,15 @@ class Builder:
         index = self._names[stem]
         self._names[stem] += 1
         return f"{stem}_{index}" if index else stem
+
+
+def layer_names(layers: Sequence[Plain]) -> Iterator[str]:
+    """The names of all layers as the file has them, those inside composites too."""
+    for item in layers:
+        name, value = parse(item)
+        yield name
+        if name in COMPOSITES:
+            yield from layer_names(value)
 
 
 def _call_class(name: str, layer: type[Any], arguments: dict[str, Any]) -> Any:

@@ -26,7 +26,8 @@ NOT_AUGMENTING = frozenset({"CenterCrop", "Resizing", "MaxNumBoundingBoxes"})
 NOT_AN_OPTIMIZER = frozenset({"Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"})
 NOT_A_CLASSIFIERS_LOSS = frozenset({"Loss", "CTC", "Circle"})  # sequences, embeddings
 NOT_A_CLASSIFIERS_METRIC = frozenset({"Metric", "Mean", "Sum", "MeanMetricWrapper"}) | {
-    *("IoU", "BinaryIoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")  # of segmentation
+    *("IoU", "BinaryIoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"),  # of segmentation
+    "Accuracy",  # of equal numbers: labels never equal shares of classes
 }
 # Scores of ours beside Keras's own names: F1Score(average) and SparseTopKCategoricalAccuracy(k).
 DOCUMENTED_METRICS = ("accuracy", "f1_weighted", "f1_macro", "f1_micro", *(f"top_{k}_accuracy" for k in range(2, 21)))

@@ -90,7 +90,7 @@ class KerasTrainer:
         epoch = self.epoch + 1
         compiled = self._borrow()
         rate = self._set_learning_rate(compiled, epoch)
-        try:
+        with _room_for(f"epoch {epoch}"):
             values = self._train(compiled, epoch)
             _check_finite(values, "loss", epoch)
             with compiled.averaged_weights():
@@ -98,8 +98,6 @@ class KerasTrainer:
                 _check_finite(values, "val_loss", epoch)
                 values["learning_rate"] = rate
                 self._kept.update(epoch, values, lambda: arrays_of(compiled.parts.model.variables))
-        except tf.errors.ResourceExhaustedError as error:
-            raise OutOfMemory(f"The device had no room for epoch {epoch}: {_first_line(error)}") from error
         self.epoch = epoch
         stopped = self._stopping is not None and self._stopping.update(epoch, values)
         if self._plateau is not None:
@@ -179,7 +177,8 @@ class KerasTrainer:
             return None
         parts = self._borrow().parts
         is_ensemble = self._kept.combine is not None
-        predictions, penalties = zip(*(self._predict(weights, images) for weights in self._members()), strict=True)
+        with _room_for("the evaluation"):
+            predictions, penalties = zip(*(self._predict(weights, images) for weights in self._members()), strict=True)
         return evaluate(
             predictions,
             labels,
@@ -209,7 +208,12 @@ class KerasTrainer:
             )
 
     def _members(self) -> list[Arrays]:
-        return self._kept.members or [arrays_of(self._borrow().parts.model.variables)]
+        """The weights that count: kept ones, or the last, as they were validated."""
+        if self._kept.members:
+            return self._kept.members
+        compiled = self._borrow()
+        with compiled.averaged_weights():
+            return [arrays_of(compiled.parts.model.variables)]
 
     def _predict(self, weights: Arrays, images: NDArray[Any]) -> tuple[NDArray[np.float32], float]:
         """Predictions (N, classes) with `weights` in the place of the present ones, and the penalty on them."""
@@ -230,6 +234,14 @@ class KerasTrainer:
         """The compiled epoch of this training's structure, holding this training's state."""
         if self._compiled is not None:
             return self._compiled
+        with _room_for("the model"):
+            self._compiled = self._borrow_or_compile()
+        if self._set_aside is not None:
+            content, self._set_aside = self._set_aside, None
+            self.restore(content)
+        return self._compiled
+
+    def _borrow_or_compile(self) -> CompiledEpoch:
         training = self._task.configuration.training
         fresh = self._build()
         self._initial_rate = float(fresh.optimizer.learning_rate.value.numpy())
@@ -252,15 +264,11 @@ class KerasTrainer:
             batch_size=self._batch_size,
         )
         if names_own_code(self._task.configuration.layers, training):
-            self._compiled = compile_epoch()  # what is compiled into such code is not ours to know
-        else:
-            self._compiled, was_kept = kept_epochs.borrow(key, self, compile_epoch)
-            if was_kept:
-                self._compiled.reset(fresh)
-        if self._set_aside is not None:
-            content, self._set_aside = self._set_aside, None
-            self.restore(content)
-        return self._compiled
+            return compile_epoch()  # what is compiled into such code is not ours to know
+        compiled, was_kept = kept_epochs.borrow(key, self, compile_epoch)
+        if was_kept:
+            compiled.reset(fresh)
+        return compiled
 
     def _build(self) -> Parts:
         """A model with this training's initial values, and everything that goes with it."""
@@ -268,17 +276,14 @@ class KerasTrainer:
         mixed = bool(training.get("mixed_precision"))
         maker = LayerMaker()
         own_code = names_own_code(self._task.configuration.layers, training)
-        try:
-            with _precision(training), seeded(derive_seed(self._task.seed, "weights"), everything=own_code):
-                layers = self._task.configuration.layers
-                model = build_model(layers, data.input_shape, make=maker, custom=self._task.custom)
-                rescaling = _rescaling_layer(data.rescaling, data.input_shape) if data.rescaling else None
-            with seeded(derive_seed(self._task.seed, "augmentation")):
-                wishes = training.get("augmentation") or ()
-                augmentation = make_augmentation(wishes, data.value_range, custom=self._task.custom)
-            optimizer = make_optimizer(_optimizer_settings(training), mixed_precision=mixed)
-        except tf.errors.ResourceExhaustedError as error:
-            raise OutOfMemory(f"The device had no room for the model: {_first_line(error)}") from error
+        with _precision(training), seeded(derive_seed(self._task.seed, "weights"), everything=own_code):
+            layers = self._task.configuration.layers
+            model = build_model(layers, data.input_shape, make=maker, custom=self._task.custom)
+            rescaling = _rescaling_layer(data.rescaling, data.input_shape) if data.rescaling else None
+        with seeded(derive_seed(self._task.seed, "augmentation")):
+            wishes = training.get("augmentation") or ()
+            augmentation = make_augmentation(wishes, data.value_range, custom=self._task.custom)
+        optimizer = make_optimizer(_optimizer_settings(training), mixed_precision=mixed)
         return Parts(
             model=model,
             factors=maker.factors,
@@ -335,11 +340,17 @@ def _precision(training: Mapping[str, Plain]) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
+@contextmanager
+def _room_for(what: str) -> Iterator[None]:
+    """Within it a device without room for `what` raises OutOfMemory."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        reason = str(error).strip().split("\n")[0]
+        raise OutOfMemory(f"The device had no room for {what}: {reason}") from error
+
+
 def _check_finite(values: Mapping[str, float], name: str, epoch: int) -> None:
     value = values.get(name, 0.0)
     if not math.isfinite(value):
         raise Diverged(f"{name} became {'NaN' if math.isnan(value) else 'infinite'} in epoch {epoch}.")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]

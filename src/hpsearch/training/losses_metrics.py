@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -43,7 +44,9 @@ class Metric:
 
 
 def make_loss(wish: Plain) -> Loss:
-    """The loss of a name (``mean_squared_error``), of ``{Class: {arguments}}``, or of ``module:function``.
+    """The loss of a name (``mean_squared_error``), of ``{Class: {arguments}}``, or of ``module:name``.
+
+    One's own is a function of integer labels, predictions and the arguments, or a class of such functions.
 
     Raises:
         BuildError: Keras refuses it.
@@ -51,7 +54,9 @@ def make_loss(wish: Plain) -> Loss:
     name, arguments = _name_and_arguments(wish)
     try:
         if ":" in name:
-            return Loss(load(name), takes_integers=True)
+            own = load(name)
+            made = own(**arguments) if inspect.isclass(own) else partial(own, **arguments)
+            return Loss(made, takes_integers=True)
         found = _known(losses().__getitem__, name)
         return Loss(found(**arguments), takes_integers=found is keras.losses.SparseCategoricalCrossentropy)
     except (ValueError, TypeError) as error:
@@ -71,8 +76,9 @@ def make_metric(wish: Plain, stored_name: str) -> Metric:
     name, arguments = _name_and_arguments(wish)
     try:
         if ":" in name:
-            made = load(name)
-            metric = made() if inspect.isclass(made) else keras.metrics.MeanMetricWrapper(made, name=stored_name)
+            own = load(name)
+            is_class = inspect.isclass(own)
+            metric = own(**arguments) if is_class else keras.metrics.MeanMetricWrapper(own, stored_name, **arguments)
             return Metric(stored_name, metric, takes_integers=True)
         found, arguments = _metric_class(name, arguments)
         metric = found(**{**arguments, "name": stored_name, "dtype": "float32"})

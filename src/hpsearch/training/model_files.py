@@ -11,8 +11,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.errors import ConfigError, DataError
 from hpsearch.space.values import Plain
-from hpsearch.training.building import build_model
+from hpsearch.training.building import build_model, layer_names
+from hpsearch.training.layer_calls import load
 
 
 def model_file(
@@ -49,9 +51,26 @@ def model_file(
         return path.read_bytes()
 
 
-def predict_file(path: str | Path, images: NDArray[Any], batch_size: int = 1024) -> NDArray[np.int64]:
-    """The class of each image, (N,), by the model in a `.keras` file; `images` as stored, not rescaled."""
-    model = keras.models.load_model(path, compile=False)
+def load_model(path: str | Path, layers: Sequence[Plain]) -> Any:
+    """The model in a `.keras` file that was made of `layers`; Keras itself finds all but layers of one's own.
+
+    Raises ConfigError where such a layer cannot be imported here.
+    """
+    try:
+        own = {name.partition(":")[2]: load(name) for name in layer_names(layers) if ":" in name}
+    except ValueError as error:
+        raise ConfigError(f"The model has a layer of one's own: {error}.") from error
+    return keras.models.load_model(path, custom_objects=own, compile=False)
+
+
+def classes_of(model: Any, images: NDArray[Any], batch_size: int = 1024) -> NDArray[np.int64]:
+    """The class of each image, (N,), by a model of a `.keras` file; `images` as stored, not rescaled.
+
+    Raises DataError where they have another shape than the model's input.
+    """
+    if images.shape[1:] != model.input_shape[1:]:
+        wanted, given = ("x".join(map(str, shape[1:])) for shape in (model.input_shape, images.shape))
+        raise DataError(f"the model takes images of {wanted}; these are {given}")
     shares = [
         keras.ops.convert_to_numpy(model(images[start : start + batch_size], training=False))
         for start in range(0, len(images), batch_size)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from hpsearch.errors import ConfigError
 from hpsearch.space.catalogue import DataFacts
 from hpsearch.space.configuration import Configuration
 from hpsearch.space.values import Plain
 from hpsearch.study import Objective
+from hpsearch.training.building import layer_names
 from hpsearch.training.layer_calls import layer_call, parse, signature_of
 from hpsearch.training.script_calls import arguments_text, call_text, name_and_arguments
 from hpsearch.training.script_data import DRAW, ScriptData, script_data
-from hpsearch.training.script_training import compile_lines, fit_lines, needs_one_hot
+from hpsearch.training.script_training import compile_lines, ensemble_lines, fit_lines, needs_one_hot
 
 _APPLY = '''\
 def apply(layers, tensor):
@@ -78,19 +79,22 @@ def keras_script(
     training = configuration.training
     if training.get("trainer", "keras") != "keras":
         raise ConfigError(f"A {training['trainer']} training has no Keras script: there is no model in it.")
+    compiling = compile_lines(training, objective)
+    ensemble = ensemble_lines(training, facts.classes)
     data = script_data(configuration.dataset, facts, split_seed, data_dir)
     imports = [f"import {module}" for module in ("keras", "numpy as np", *_own_modules(configuration))]
     sections = [
         f'"""{title}"""',
         "\n".join([*imports, *data.imports]),
         DRAW,
-        _APPLY + ("\n\n" + _RESIDUAL if "residual" in _names(configuration.layers) else ""),
+        _APPLY + ("\n\n" + _RESIDUAL if "residual" in layer_names(configuration.layers) else ""),
         f"keras.utils.set_random_seed({seed})",
         *(['keras.config.set_dtype_policy("mixed_float16")'] if training.get("mixed_precision") else []),
-        "\n".join([*data.lines, *_one_hot_lines(training, facts, data)]),
+        "\n".join([*data.lines, *_one_hot_lines(training, objective, facts, data)]),
         "\n".join([*_augmentation_lines(training, data), *_model_lines(configuration.layers, facts, data)]),
-        "\n".join(compile_lines(training, objective)),
+        "\n".join(compiling),
         "\n".join(fit_lines(configuration, objective, data)),
+        *(["\n".join([*ensemble, *compiling])] if ensemble else []),
         *([_EVALUATE] if data.has_test else []),
     ]
     text = "\n\n".join(section.rstrip() for section in sections)
@@ -136,8 +140,10 @@ def _augmentation_lines(training: Mapping[str, Plain], data: ScriptData) -> list
     return ["augmentation = [", *(f"    {text}," for text in texts), "]"]
 
 
-def _one_hot_lines(training: Mapping[str, Plain], facts: DataFacts, data: ScriptData) -> list[str]:
-    if not needs_one_hot(training):
+def _one_hot_lines(
+    training: Mapping[str, Plain], objective: Objective, facts: DataFacts, data: ScriptData
+) -> list[str]:
+    if not needs_one_hot(training, objective):
         return []
     parts = ["train", *(["validation"] if data.has_validation else []), *(["test"] if data.has_test else [])]
     return [f"y_{part} = keras.utils.to_categorical(y_{part}, {facts.classes})" for part in parts]
@@ -148,15 +154,6 @@ def _own_modules(configuration: Configuration) -> list[str]:
     training = configuration.training
     optimizer = training.get("optimizer")
     wishes = [training.get("loss"), *training.get("metrics", ()), *(training.get("augmentation") or ())]
-    names = {name_and_arguments(wish)[0] for wish in wishes} | set(_names(configuration.layers))
+    names = {name_and_arguments(wish)[0] for wish in wishes} | set(layer_names(configuration.layers))
     names.add(str(optimizer.get("name")) if isinstance(optimizer, Mapping) else str(optimizer))
     return sorted({name.partition(":")[0] for name in names if ":" in name})
-
-
-def _names(layers: Sequence[Plain]) -> Iterator[str]:
-    """The names of all layers, those inside residuals too."""
-    for item in layers:
-        name, value = parse(item)
-        yield name
-        if name == "residual":
-            yield from _names(value)

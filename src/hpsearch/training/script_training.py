@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,9 +13,10 @@ from hpsearch.space.configuration import Configuration
 from hpsearch.space.values import Plain
 from hpsearch.study import Objective
 from hpsearch.training.keras_names import losses, metric_of, optimizers
+from hpsearch.training.layer_calls import load
 from hpsearch.training.losses_metrics import metric_name
-from hpsearch.training.schedules import make_schedule
-from hpsearch.training.script_calls import call_text, name_and_arguments
+from hpsearch.training.schedules import cycle_length, make_schedule
+from hpsearch.training.script_calls import arguments_text, call_text, name_and_arguments
 from hpsearch.training.script_data import ScriptData
 from hpsearch.training.stopping import direction_of
 
@@ -45,17 +47,18 @@ class Batches(keras.utils.PyDataset):
 '''
 
 
-def needs_one_hot(training: Mapping[str, Plain]) -> bool:
+def needs_one_hot(training: Mapping[str, Plain], objective: Objective) -> bool:
     """Whether the loss, a metric or an augmentation compares or mixes shares of classes."""
-    names = [name_and_arguments(wish)[0] for wish in (training["loss"], *training.get("metrics", ()))]
+    wishes = (training["loss"], *training.get("metrics", ()), objective.metric.removeprefix("val_"))
+    names = [name_and_arguments(wish)[0] for wish in wishes]
     mixing = {name_and_arguments(item)[0] for item in training.get("augmentation") or ()} & {"MixUp", "CutMix"}
-    integers = re.compile(r"accuracy|top_\d+_accuracy|sparse_.*|Sparse.*|.*:.*")
+    integers = re.compile(r"loss|accuracy|top_\d+_accuracy|sparse_.*|Sparse.*|.*:.*")
     return bool(mixing) or not all(integers.fullmatch(name) for name in names)
 
 
 def compile_lines(training: Mapping[str, Plain], objective: Objective) -> list[str]:
     """``model.compile(...)``, the objective's metric among the metrics."""
-    one_hot = needs_one_hot(training)
+    one_hot = needs_one_hot(training, objective)
     wished: dict[str, Plain] = {}
     for wish in (*training.get("metrics", ["accuracy"]), objective.metric.removeprefix("val_")):
         if wish != "loss":
@@ -114,7 +117,29 @@ def _callbacks(training: Mapping[str, Plain], objective: Objective, watched: str
         mode = direction_of(watched, objective).value[:3]
         arguments = {"monitor": watched, "mode": mode, "save_best_only": True, "save_weights_only": True}
         texts.append(call_text(callbacks.ModelCheckpoint, {"filepath": "best.weights.h5", **arguments}))
+    if training.get("snapshots"):
+        every_epoch = {"filepath": "epoch-{epoch}.weights.h5", "save_weights_only": True}
+        texts.append(call_text(callbacks.ModelCheckpoint, every_epoch))
     return texts
+
+
+def ensemble_lines(training: Mapping[str, Plain], classes: int) -> list[str]:
+    """The ensemble of the cycles' ends as `model`, where the training takes snapshots."""
+    snapshots = training.get("snapshots")
+    if not snapshots:
+        return []
+    count = int(snapshots["count"])
+    length = cycle_length(count, int(training["epochs"]))
+    vote = f"outputs = [keras.ops.one_hot(keras.ops.argmax(output, axis=-1), {classes}) for output in outputs]"
+    return [
+        f"members = [keras.models.clone_model(model) for _ in range({count})]",
+        "for number, member in enumerate(members, 1):",
+        f'    member.load_weights(f"epoch-{{number * {length}}}.weights.h5")',
+        '    member.name = f"member_{number}"',
+        "outputs = [member(inputs) for member in members]",
+        *([vote] if snapshots.get("combine") == "vote" else []),
+        "model = keras.Model(inputs, keras.ops.mean(keras.ops.stack(outputs), axis=0))",
+    ]
 
 
 def _watched(keep: Plain, objective: Objective) -> str | None:
@@ -127,17 +152,25 @@ def _watched(keep: Plain, objective: Objective) -> str | None:
 def _loss(wish: Plain, one_hot: bool) -> str:
     name, arguments = name_and_arguments(wish)
     if ":" in name:
-        return name.replace(":", ".")
+        return _own(name, arguments)
     found = losses()[name]
     if one_hot and found is keras.losses.SparseCategoricalCrossentropy:
         found = keras.losses.CategoricalCrossentropy
     return call_text(found, arguments)
 
 
+def _own(name: str, arguments: Mapping[str, Plain]) -> str:
+    """A loss or metric of one's own, with its arguments where it has some."""
+    if arguments and not inspect.isclass(load(name)):
+        call = f"{name.replace(':', '.')}(labels, predictions, {arguments_text(arguments)})"
+        return f"lambda labels, predictions: {call}"
+    return call_text(name, arguments) if arguments else name.replace(":", ".")
+
+
 def _metric(wish: Plain, stored: str, one_hot: bool) -> str:
     name, arguments = name_and_arguments(wish)
     if ":" in name:
-        return name.replace(":", ".")
+        return _own(name, arguments)
     found: Any = metric_of(name)
     if name.startswith("f1_"):
         arguments = {"average": name.removeprefix("f1_")}

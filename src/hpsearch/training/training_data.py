@@ -67,9 +67,8 @@ class TrainingData:
     @cached_property
     def value_range(self) -> tuple[float, float]:
         """Smallest and largest value of a pixel as stored."""
-        rescale = self.splits.rescale
-        if isinstance(rescale, float) and rescale > 0:
-            return 0.0, round(1.0 / rescale, 9)
+        if self.splits.value_range is not None:
+            return self.splits.value_range
         if self.splits.x_train.dtype == np.uint8:
             return 0.0, 255.0
         return float(self.splits.x_train.min()), float(self.splits.x_train.max())

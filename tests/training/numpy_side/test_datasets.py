@@ -14,6 +14,7 @@ from hpsearch.errors import DataError
 from hpsearch.training.datasets import cached, cifar100, facts, load, split_indices
 from hpsearch.training.datasets.checking import problem
 from hpsearch.training.datasets.drawing import draw
+from hpsearch.training.training_data import training_data
 
 LABELS = np.repeat(np.arange(5, dtype=np.int32), 40)
 
@@ -91,6 +92,15 @@ def test_floats_are_not_rescaled_and_digits_by_a_sixteenth(npz):
     assert load(npz(x_train=images().astype(np.float64))).rescale is None
     assert load(npz(x_train=images().astype(np.float64))).x_train.dtype == np.float32
     assert load({"name": "digits"}).rescale == 1 / 16
+
+
+def test_the_range_of_pixels_is_that_of_the_pixels_as_stored_whatever_they_are_rescaled_by(npz, tmp_path):
+    def value_range(section):
+        return training_data({**section, "validation": 0.1}, 1, cache_dir=str(tmp_path / "cache")).value_range
+
+    assert value_range({**npz(), "rescale": 1 / 127.5}) == (0.0, 255.0)
+    assert value_range({"name": "digits", "rescale": None}) == (0.0, 16.0)
+    assert value_range(npz("floats.npz", x_train=images() / 256 - 0.5)) == (-0.5, 0.49609375)
 
 
 def test_the_facts_of_an_npz_file_need_no_images(npz):
@@ -222,6 +232,8 @@ def test_a_function_may_return_arrays_that_are_read_when_they_are_needed(monkeyp
         ({"x_train": images(39)}, "y_train has 40 labels for 39 images"),
         ({"y_train": np.arange(40) % 4 + 1}, r"class 0 \(label 0\) has no image"),
         ({"y_train": np.arange(40) % 4 - 1}, "labels from -1 to 2"),
+        ({"y_train": (np.arange(40) % 4) * 500_000_000}, r"class 1 \(label 1\) has no image"),
+        ({"y_train": (np.arange(40) % 4) + 2**32}, "labels from 4294967296 to"),
         ({"y_train": np.arange(40) / 4}, "holds float64; labels are whole numbers"),
         ({"y_train": np.eye(40)}, r"y_train has shape \(40, 40\)"),
         ({"y_train": np.zeros(40, int)}, "one class only"),
@@ -294,6 +306,22 @@ def test_a_folder_of_images_is_checked(tmp_path):
     (tmp_path / "photos" / "train" / "a").mkdir(parents=True)
     with pytest.raises(DataError, match="no images"):
         load(section)
+
+
+def test_hidden_files_and_folders_are_no_images(tmp_path):
+    from PIL import Image
+
+    for place in ("a/0.png", "a/deeper/1.PNG", "b/0.png", "b/1.png", "a/.ipynb_checkpoints/0-checkpoint.png"):
+        path = tmp_path / "train" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (5, 5)).save(path)
+    (tmp_path / "train" / "b" / "._0.png").write_bytes(b"what a file manager leaves")
+    (tmp_path / "train" / "b" / "Thumbs.db").write_bytes(b"and another")
+
+    splits = load({"name": "images", "path": str(tmp_path), "size": [4, 4], "test": 2})
+
+    assert np.bincount(splits.y_train).tolist() == [1, 1]
+    assert splits.test()[0].shape == (2, 4, 4, 3)
 
 
 def test_an_image_that_is_none_is_named(tmp_path):

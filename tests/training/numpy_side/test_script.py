@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 
@@ -125,6 +126,13 @@ def test_layers_are_written_as_keras_has_them():
         ),
         ({"optimizer": "sgd"}, "optimizer=keras.optimizers.SGD()"),
         ({"mixed_precision": True}, 'keras.config.set_dtype_policy("mixed_float16")'),
+        ({"objective": Objective("val_f1_macro", Direction.MAXIMIZE)}, "to_categorical(y_train, 10)"),
+        ({"loss": "os.path:join"}, "loss=os.path.join,"),
+        (
+            {"loss": {"os.path:join": {"a": 1}}},
+            "loss=lambda labels, predictions: os.path.join(labels, predictions, a=1),",
+        ),
+        ({"metrics": [{"fractions:Fraction": {"a": 1}}]}, "metrics=[fractions.Fraction(a=1), "),
         ({"keep": "last"}, "model.fit("),
         ({"keep": {"metric": "val_loss"}}, "monitor='val_loss', mode='min', save_best_only=True"),
         ({"dataset": {**DIGITS, "rescale": "standardize"}}, "standardize.adapt(x_train)"),
@@ -137,6 +145,16 @@ def test_every_key_of_training_has_its_lines(training, text):
 
     ast.parse(script)
     assert text in script
+
+
+@pytest.mark.timeout(120)
+def test_an_ensemble_of_snapshots_is_tested_as_one_model(tmp_path):
+    schedule = {"learning_rate_schedule": {"cyclic": {"cycles": 2, "shape": "cosine", "final": 0.0}}}
+    snapshots = {"snapshots": {"count": 2, "combine": "vote"}}
+
+    printed = run(script_of(epochs=4, keep="last", **schedule, **snapshots), tmp_path)
+
+    assert float(re.search(r"test accuracy: (\S+)", printed)[1]) > 0.5
 
 
 def test_what_has_no_model_or_no_loadable_data_has_no_script():

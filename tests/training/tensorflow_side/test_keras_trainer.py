@@ -216,6 +216,53 @@ def test_losses_and_metrics_get_their_labels_in_the_form_they_compare(loss, metr
     assert {*names, "f1_macro", "loss"} <= set(trainer.evaluate().metrics)
 
 
+OWN_JUDGES = """
+import keras
+
+def crossentropy(labels, predictions, factor=1.0):
+    return factor * keras.losses.sparse_categorical_crossentropy(labels, predictions)
+
+class Crossentropy(keras.losses.Loss):
+    def __init__(self, factor=1.0):
+        super().__init__()
+        self.factor = factor
+
+    def call(self, labels, predictions):
+        return crossentropy(labels, predictions, self.factor)
+
+class Mean(keras.metrics.MeanMetricWrapper):
+    def __init__(self, factor=1.0):
+        super().__init__(crossentropy, factor=factor)
+"""
+
+
+@pytest.mark.parametrize(("loss", "metric"), [("crossentropy", "Mean"), ("Crossentropy", "crossentropy")])
+def test_losses_and_metrics_of_ones_own_are_functions_or_classes_and_get_their_arguments(
+    loss, metric, tmp_path, monkeypatch
+):
+    (tmp_path / "own_judges.py").write_text(OWN_JUDGES)
+    monkeypatch.syspath_prepend(tmp_path)
+    double, triple = {f"own_judges:{loss}": {"factor": 2.0}}, {f"own_judges:{metric}": {"factor": 3.0}}
+    layers = LAYERS[1:]  # nothing but the loss itself
+
+    values = make_trainer(task(layers=layers, loss=double, metrics=[triple])).advance().values
+
+    assert values["val_loss"] / 2 == pytest.approx(values[f"val_{metric}"] / 3)
+    plain = make_trainer(task(layers=layers)).advance().values
+    assert values["val_loss"] == pytest.approx(2 * plain["val_loss"], rel=0.05)
+
+
+def test_the_last_weights_are_tested_as_they_were_validated_where_an_average_is_kept():
+    averaged = {"name": "adam", "learning_rate": 0.01, "use_ema": True, "ema_momentum": 0.9}
+    last = make_trainer(task(optimizer=averaged, keep="last"))
+    best = make_trainer(task(optimizer=averaged, keep={"metric": "val_loss"}))
+    losses = [values["val_loss"] for values in values_of(last, 3)]
+    values_of(best, 3)
+
+    assert losses == sorted(losses, reverse=True)  # so that the last epoch is the best one
+    assert last.evaluate() == best.evaluate()
+
+
 def test_an_optimizer_that_keras_refuses_is_an_error_of_building():
     with pytest.raises(BuildError, match="optimizer adam"):
         make_trainer(task(optimizer={"name": "adam", "learning_rate": 1e-3, "momentums": 1}))

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from tests.training.tensorflow_side.tasks import LAYERS, task
 
+from hpsearch.errors import ConfigError
 from hpsearch.training import kept_epochs
 from hpsearch.training.datasets import load
-from hpsearch.training.model_files import predict_file
+from hpsearch.training.model_files import classes_of, load_model
 from hpsearch.training.registry import make_trainer
 
 # Keras 3.15 converts variables in a way that NumPy 2.4 warns of, whenever it saves a model.
@@ -52,7 +53,7 @@ def test_the_model_file_takes_raw_pixels_and_gives_the_evaluated_accuracy(tmp_pa
     images, labels = load({"name": "digits"}).test()
 
     path.write_bytes(trainer.model_file())
-    predicted = predict_file(path, images)
+    predicted = classes_of(load_model(path, LAYERS), images)
 
     evaluation = trainer.evaluate()
     assert evaluation.metrics["accuracy"] == pytest.approx(np.mean(predicted == labels), abs=2 / len(labels))
@@ -74,6 +75,21 @@ assert {{"Dropout", "Conv2D", "Rescaling"}} <= {{type(layer).__name__ for layer 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_a_model_with_a_layer_of_ones_own_is_loaded_where_that_can_be_imported(tmp_path, monkeypatch):
+    (tmp_path / "own_layer.py").write_text(
+        "import keras\nclass Twice(keras.layers.Layer):\n    def call(self, tensor):\n        return 2 * tensor\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    layers = ("own_layer:Twice", "Flatten", LAYERS[6])
+    (tmp_path / "model.keras").write_bytes(make_trainer(task(layers=layers)).model_file())
+
+    model = load_model(tmp_path / "model.keras", layers)
+
+    assert model.output_shape == (None, 10)
+    with pytest.raises(ConfigError, match=r"own_layer:Thrice cannot be imported"):
+        load_model(tmp_path / "model.keras", ("own_layer:Thrice",))
 
 
 def test_scores_of_the_classes_agree_with_the_confusion_matrix():

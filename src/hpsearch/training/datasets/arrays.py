@@ -58,7 +58,7 @@ def labels(raw: Any, name: str, source: str, of: Array, classes: int | None = No
         raise DataError(f"{source}: {name} is empty; there must be a label for each image.")
     if len(array) != len(of):
         raise DataError(f"{source}: {name} has {len(array)} labels for {len(of)} images.")
-    if array.min() < 0 or (classes is not None and array.max() >= classes):
+    if array.min() < 0 or array.max() >= (classes or 2**31):
         limit = f" to {classes - 1}" if classes is not None else ""
         raise DataError(f"{source}: {name} has labels from {array.min()} to {array.max()}, not from 0{limit}.")
     return array.astype(np.int32)
@@ -71,18 +71,17 @@ def names_of(class_names: Sequence[Any] | None, y_train: Labels, source: str) ->
         DataError: more or fewer names than classes, or a class without an image.
     """
     present = np.unique(y_train)
+    names: Sequence[object] = range(int(present[-1]) + 1)  # of any length, should a label be a large number
     if class_names is not None:
-        names = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in class_names)
-    else:
-        names = tuple(str(label) for label in range(int(present[-1]) + 1))
+        names = [name.decode() if isinstance(name, bytes) else str(name) for name in class_names]
     if present[-1] >= len(names):
         raise DataError(f"{source}: y_train has labels up to {present[-1]}, but there are {len(names)} class names.")
-    empty = sorted(set(range(len(names))) - set(present.tolist()))
-    if empty:
-        raise DataError(f"{source}: class {names[empty[0]]} (label {empty[0]}) has no image in y_train.")
+    if len(present) < len(names):
+        empty = next(label for label in range(len(names)) if label == len(present) or present[label] != label)
+        raise DataError(f"{source}: class {names[empty]} (label {empty}) has no image in y_train.")
     if len(names) < 2:
         raise DataError(f"{source}: y_train has one class only; there must be at least two.")
-    return names
+    return tuple(map(str, names))
 
 
 def rescaling(wish: Plain, x_train: Array, default: float | None = None) -> float | str | None:

@@ -21,7 +21,7 @@ from hpsearch.training.datasets.arrays import rescaling
 from hpsearch.training.datasets.registry import source_of
 from hpsearch.training.datasets.splits import Array, Labels, Splits
 
-LAYOUT = 1  # of an entry; counts into its name, so that another layout finds no entry of this one
+LAYOUT = 2  # of an entry; counts into its name, so that another layout finds no entry of this one
 
 
 def cached(
@@ -84,7 +84,12 @@ def cached(
 
 def _keep(entry: Path, splits: Splits) -> None:
     arrays = {name: getattr(splits, name) for name in ("x_train", "y_train", "x_val", "y_val")}
-    about = {"class_names": splits.class_names, "rescale": splits.rescale, "has_test": splits.test is not None}
+    about = {
+        "class_names": splits.class_names,
+        "rescale": splits.rescale,
+        "has_test": splits.test is not None,
+        "value_range": splits.value_range,
+    }
     _write(entry, arrays, about)
 
 
@@ -97,6 +102,7 @@ def _kept(entry: Path) -> Splits:
         rescale=about["rescale"],
         x_val=_map(entry, "x_val"),
         y_val=_map(entry, "y_val"),
+        value_range=None if about["value_range"] is None else tuple(about["value_range"]),
     )
 
 

@@ -24,7 +24,7 @@ def load(dataset: Mapping[str, Plain], data_dir: str | None = None) -> Splits:
     x, y = bunch.images.astype(np.uint8)[..., np.newaxis], bunch.target.astype(np.int32)
     x_train, y_train, test = carve(x, y, _share(dataset))
     rescale = rescaling(dataset.get("rescale", ...), x, default=1 / 16)
-    return Splits(x_train, y_train, tuple("0123456789"), rescale, test=test)
+    return Splits(x_train, y_train, tuple("0123456789"), rescale, test=test, value_range=(0.0, 16.0))
 
 
 def facts(dataset: Mapping[str, Plain], data_dir: str | None = None) -> DataFacts:

@@ -96,12 +96,16 @@ def _folders(folder: Path) -> list[str]:
 
 
 def _listing(folder: Path, classes: Sequence[str]) -> Listing:
-    """Image files below ``folder/CLASS/`` in the order of class and path, and their labels."""
-    by_class = [sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in SUFFIXES) for name in classes]
+    """Image files below ``folder/CLASS/`` in the order of class and path, and their labels; hidden ones are none."""
+    by_class = [sorted(p for p in (folder / name).rglob("*") if _is_image(p.relative_to(folder))) for name in classes]
     files = [path for paths in by_class for path in paths]
     if not files:
         raise DataError(f"There are no images in the folders of {folder.absolute()}.")
     return files, np.repeat(np.arange(len(classes), dtype=np.int32), [len(paths) for paths in by_class])
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.parts)
 
 
 def _decode(files: Sequence[Path], shape: tuple[int, int, int]) -> Array:

@@ -33,6 +33,7 @@ class Splits:
         y_val: their labels.
         test: reads and checks the test split, (images, labels); labels are None where there are none. Nothing of the
             test split is read before it is called. None where there is no test split.
+        value_range: smallest and largest value of a pixel as stored, where neither its type nor x_train tells.
     """
 
     x_train: Array
@@ -42,6 +43,7 @@ class Splits:
     x_val: Array | None = None
     y_val: Labels | None = None
     test: Callable[[], tuple[Array, Labels | None]] | None = None
+    value_range: tuple[float, float] | None = None
 
 
 def split_indices(
