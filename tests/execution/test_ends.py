@@ -109,6 +109,22 @@ def test_epochs_lost_with_the_coordinator_are_not_counted_twice(laboratory):
     assert _epochs(laboratory) == 13
 
 
+def test_attempts_left_open_by_a_dead_coordinator_are_closed_by_the_next(laboratory):
+    with pytest.raises(PowerCut):
+        laboratory.run(laboratory.space(), slots=3, cut_after=7)
+    with laboratory.store() as store:
+        left_open = [a for a in store.attempts(store.study("simulated").id) if a.outcome is None]
+
+    laboratory.run(laboratory.space(), slots=3)
+
+    with laboratory.store() as store:
+        found = store.attempts(store.study("simulated").id)
+    closed = {(a.trial, a.attempt): a.outcome for a in found}
+    assert left_open
+    assert {closed[a.trial, a.attempt] for a in left_open} == {AttemptOutcome.LOST}
+    assert None not in closed.values()
+
+
 def test_promotions_go_on_from_their_parents_when_a_limit_is_raised(laboratory):
     laboratory.run(laboratory.space(**HYPERBAND), name="calm", slots=2, lag=4)
     for most in (8, 20, 31):

@@ -191,21 +191,6 @@ def test_a_newer_attempt_replaces_what_lies_beyond_its_checkpoint(store, study, 
     assert found == [(1, 1, {"loss": 1.0, "old": 1.0}), (2, 1, {"loss": 1.0, "old": 1.0}), (3, 2, {"loss": 2.0})]
 
 
-def test_attempts_left_open_by_a_dead_coordinator_are_closed_by_the_next(store, study, trial):
-    with store.claim(study.id) as lease, store.writer(lease).transaction() as write:
-        for number in (0, 1):
-            write.add_trial(trial(number))
-            write.start_attempt(number, "worker", "here", "cpu")
-        write.end_attempt(1, 1, AttemptOutcome.COMPLETE)
-
-    with store.claim(study.id) as lease, store.writer(lease).transaction() as write:
-        assert write.close_open_attempts(AttemptOutcome.LOST, "the coordinator ended") == [0]
-        assert write.start_attempt(0, "worker", "here", "cpu") == 2
-
-    outcomes = [attempt.outcome for attempt in store.attempts(study.id)]
-    assert outcomes == [AttemptOutcome.LOST, None, AttemptOutcome.COMPLETE]
-
-
 def test_a_promotions_curve_begins_with_its_parents(store, study, train, database):
     train(0, [0.1, 0.2])
     train(1, [0.3, 0.4], first=3, parent=0)

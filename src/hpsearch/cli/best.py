@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -128,9 +129,11 @@ def _print_yaml(records: list[dict[str, Any]]) -> None:
 
 def _script(study: Study, result: Result) -> str:
     """The configuration as it was retrained; as the space would retrain it where that has not happened."""
+    from hpsearch.cli.run import offer_code_in
     from hpsearch.training import datasets
     from hpsearch.training.script import keras_script
 
+    offer_code_in(Path.cwd())
     configuration, seed = _configuration(study, result)
     data_dir = os.environ.get("HPSEARCH_DATA_DIR")
     return keras_script(

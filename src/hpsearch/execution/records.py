@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hpsearch.execution.messages import EpochDone, Saved, Started
 from hpsearch.storage import Store, Write, Writer
-from hpsearch.study import AttemptOutcome, Order, Study, Trial
+from hpsearch.study import AttemptOutcome, Study, Trial
 
 _CHECKPOINT = "checkpoint"
 _ERRORS = (AttemptOutcome.ERROR, AttemptOutcome.OOM, AttemptOutcome.TIMEOUT)
@@ -239,11 +239,6 @@ class Records:
     def seconds_so_far(self) -> float:
         """Time that coordinators have run this study, this one included."""
         return self._seconds_before + self._clock() - self._accounted_at
-
-    @property
-    def order_is_number(self) -> bool:
-        """Whether the study tells its trials by number."""
-        return self._study.order is Order.NUMBER
 
 
 def _mark_done(action: int, write: Write) -> None:

@@ -7,7 +7,6 @@
 """
 
 from hpsearch.storage.artifacts import (
-    adopt_artifact,
     artifacts_dir,
     artifacts_root,
     read_artifact,
@@ -45,7 +44,6 @@ __all__ = [
     "StudySummary",
     "Write",
     "Writer",
-    "adopt_artifact",
     "artifacts_dir",
     "artifacts_root",
     "check",

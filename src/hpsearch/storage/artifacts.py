@@ -47,14 +47,6 @@ def write_artifact(folder: Path, path: str, content: bytes) -> tuple[str, int]:
     return hashlib.sha256(content).hexdigest(), len(content)
 
 
-def adopt_artifact(folder: Path, path: str, source: Path) -> None:
-    """Move a file that a worker has written whole to `folder` / `path`, within one file system."""
-    target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    source.replace(target)
-    _settle(target.parent)
-
-
 def read_artifact(folder: Path, artifact: Artifact) -> bytes:
     """The content of a file; ArtifactMissing where it is not there or is not the one that was written."""
     target = verify_artifact(folder, artifact)

@@ -35,7 +35,7 @@ class EvaluationReads(StudyReads):
         if kind is not None:
             statement = statement.where(row.kind == kind)
         if trial is not None:
-            statement = statement.where(TrialRow.number == trial)
+            statement = statement.where(TrialRow.study_id == study_id, TrialRow.number == trial)  # both: an index
         if evaluation is not None:
             statement = statement.where(row.evaluation_id == evaluation)
         with self._read() as connection:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Update, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Update, and_, bindparam, delete, insert, update
 from sqlalchemy.dialects.sqlite import insert as insert_or_replace
 
 from hpsearch.storage.columns import now, split_number, split_parameter
@@ -175,18 +175,6 @@ class TrialWrites(StudyWrites):
         )
         known.open_attempt = None
         return True
-
-    def close_open_attempts(self, outcome: AttemptOutcome, error: str) -> list[int]:
-        """Close whatever a coordinator that died left open; the numbers of those trials."""
-        found = self._connection.execute(
-            select(TrialRow.number, AttemptRow.attempt)
-            .join(AttemptRow, AttemptRow.trial_id == TrialRow.id)
-            .where(TrialRow.study_id == self._study_id, AttemptRow.ended_at.is_(None))
-            .order_by(TrialRow.number)
-        ).all()
-        for trial, attempt in found:
-            self.end_attempt(trial, attempt, outcome, error)
-        return [trial for trial, _ in found]
 
     def record_epoch(self, trial: int, attempt: int, epoch: int, values: Mapping[str, float], seconds: float) -> bool:
         """Write one epoch's metrics as measured, NaN and infinities too, and how long it took.

@@ -119,7 +119,8 @@ class KerasCatalogue:
             return str(error)
         except Exception as error:  # whatever the constructor of a layer, a metric, ... raises
             what = name or {Kind.EARLY_STOPPING: "early_stopping"}.get(kind, "reduce_on_plateau")
-            odd = {key: value for key, value in arguments.items() if _is_no_number(value)}
+            # what Keras's own sentences show as if it were a number
+            odd = {key: value for key, value in arguments.items() if value is None or _reads_as_number(value)}
             given = f" with {show(odd)}" if odd else ""
             return f"{what} cannot be made{given}: {_layer_calls().first_line(error)}"
         return None
@@ -190,7 +191,9 @@ class KerasCatalogue:
             if isinstance(default, bool):
                 fits, wanted = isinstance(value, bool | None), "true or false"
             else:
-                fits, wanted = not (isinstance(default, int | float) and isinstance(value, str | bool)), "a number"
+                numeric = isinstance(default, int | float)
+                numeric |= default is None and key != "name" and _reads_as_number(value)
+                fits, wanted = not (numeric and isinstance(value, str | bool)), "a number"
             if not fits:
                 raise ConfigError(f"`{key}` is {show(value)}, but {wanted} was expected.")
 
@@ -273,9 +276,9 @@ def _make_layer(name: str, arguments: Mapping[str, Plain], *, custom: bool) -> N
         building.Builder(custom=custom).apply([{name: arguments}], building.keras.Input((4,)))
 
 
-def _is_no_number(value: Plain) -> bool:
-    """Whether `value` is null, or text that reads like a number: what Keras's own sentences show as one."""
-    return value is None or (isinstance(value, str) and is_number(plain_scalar(value)))
+def _reads_as_number(value: Plain) -> bool:
+    """Whether `value` is text that would be a number without its quotes."""
+    return isinstance(value, str) and is_number(plain_scalar(value))
 
 
 def _check_words(name: str, arguments: Mapping[str, Plain]) -> None:
@@ -293,7 +296,7 @@ def _check_rate(arguments: Mapping[str, Plain]) -> None:
     """Keras takes any learning rate, a negative one too. Raises ConfigError."""
     rate = arguments.get("learning_rate", 1.0)
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
-        raise ConfigError(f"learning_rate is {rate!r}, but a number above 0 was expected.")
+        raise ConfigError(f"learning_rate is {show(rate)}, but a number above 0 was expected.")
 
 
 def _check_callback(arguments: Mapping[str, Plain]) -> None:
