@@ -15,7 +15,7 @@ from types import FrameType
 import click
 
 from hpsearch.cli.display import LiveDisplay, PlainDisplay
-from hpsearch.errors import StudyFailed
+from hpsearch.errors import StorageFull, StudyFailed
 from hpsearch.execution.coordinator import Coordinator, Setting
 from hpsearch.execution.devices import make_slots, this_machine
 from hpsearch.execution.executor import Executor, Slot
@@ -138,6 +138,11 @@ class Session:
             except StudyFailed as error:
                 self._set_state(StudyState.FAILED, str(error))
                 raise
+            except StorageFull:
+                # a full disk may still have room for one word in a row; else the next coordinator writes it
+                with contextlib.suppress(StorageFull):
+                    self._set_state(StudyState.STOPPED)
+                raise
             except KeyboardInterrupt:  # the second signal: now
                 self._set_state(StudyState.STOPPED)
                 tell(self._wish, self._how_to_go_on("stopped at once"))
@@ -244,6 +249,7 @@ class Session:
     def _set_state(self, state: StudyState, error: str | None = None) -> None:
         with self._writer.transaction() as write:
             write.set_study_state(state, error)
+            write.end_workers()  # at a start: those of a coordinator that could not say so any more
 
     def _how_to_go_on(self, what: str) -> str:
         if self._wish.throw_away:

@@ -264,6 +264,7 @@ class Coordinator:
         log.warning("slot %d lost its worker during trial %d: %s", event.slot, seat.trial, event.error.splitlines()[0])
         self._ends.budget.give_back(seat.granted)
         self._records.close_attempt(seat.trial, seat.attempt, AttemptOutcome.LOST, event.error)
+        self._records.worker_gone(seat.trial)
         self._trials.lose(seat.trial, event.error)
 
     def _give_up(self, seat: Seat, kind: ErrorKind, error: str) -> None:
@@ -308,4 +309,5 @@ class Coordinator:
     def _cut(self, seat: Seat, error: str) -> None:
         self._ends.budget.give_back(seat.granted)
         self._records.close_attempt(seat.trial, seat.attempt, AttemptOutcome.TIMEOUT, error)
+        self._records.worker_gone(seat.trial)
         self._seats.kill(seat)

@@ -70,6 +70,7 @@ class Records:
         self._dropped: list[Path] = []
         self._looked_at = -_LOOK_SECONDS
         self._workers: set[str] = set()  # whose rows are written
+        self._worker_of: dict[int, str] = {}  # who has each trial, or had it last
         self._accounted_at = clock()
         self._seconds_before = study.coordinator_seconds
 
@@ -133,6 +134,7 @@ class Records:
 
     def attempt_started(self, event: Started) -> None:
         """The worker has said who it is."""
+        self._worker_of[event.trial] = event.worker
         if event.worker not in self._workers:
             self._workers.add(event.worker)
             self._journal.append(lambda write: write.add_worker(event.worker, event.host, event.device, event.pid))
@@ -152,6 +154,12 @@ class Records:
     ) -> None:
         """An attempt has ended; from here on its worker's words change nothing."""
         self._journal.append(lambda write: write.end_attempt(number, attempt, outcome, error, peak_memory_bytes))
+
+    def worker_gone(self, number: int) -> None:
+        """The worker that had a trial is no more."""
+        name = self._worker_of.pop(number, None)
+        if name is not None:  # else it went before it had spoken
+            self._journal.append(lambda write: write.end_workers(name))
 
     def epoch(self, trial: Trial, event: EpochDone) -> None:
         """An epoch has finished."""

@@ -6,11 +6,12 @@ import os
 import platform
 import resource
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from hpsearch.errors import ArtifactMissing, Diverged, OutOfMemory, StorageFull
+from hpsearch.errors import ArtifactMissing, Diverged, OutOfMemory, StorageFull, is_full
 from hpsearch.execution import checkpoint_files
 from hpsearch.execution.messages import (
     Advance,
@@ -89,6 +90,10 @@ class RunningJob:
             return [DiskFull(self.job.trial, self.job.attempt, str(error))]
         except Exception as error:
             self.ended = True
+            if isinstance(error, OSError) and is_full(error):  # a model in the making, a cache: of no trial's doing
+                where = error.filename or f"a file of a trial, maybe in {tempfile.gettempdir()}"
+                sentence = f"No room left for {where}: free some, then resume the study."
+                return [DiskFull(self.job.trial, self.job.attempt, sentence)]
             return [
                 Crashed(self.job.trial, self.job.attempt, kind_of(error), traceback.format_exc(), peak_memory_bytes())
             ]

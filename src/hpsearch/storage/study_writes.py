@@ -93,15 +93,17 @@ class StudyWrites:
             update(ActionRow).where(ActionRow.study_id == self._study_id, ActionRow.id == action).values(done_at=now())
         )
 
-    def add_worker(self, name: str, host: str, device: str, pid: int | None = None) -> int:
-        """Note that a worker has started; its id is for `end_worker`."""
+    def add_worker(self, name: str, host: str, device: str, pid: int | None = None) -> None:
+        """Note that a worker has started."""
         row = {"study_id": self._study_id, "name": name, "host": host, "pid": pid, "device": device}
-        result = self._connection.execute(insert(WorkerRow), row | {"started_at": now()})
-        return inserted_id(result)
+        self._connection.execute(insert(WorkerRow), row | {"started_at": now()})
 
-    def end_worker(self, worker: int) -> None:
-        """Note that a worker has ended."""
-        self._connection.execute(update(WorkerRow).where(WorkerRow.id == worker).values(ended_at=now()))
+    def end_workers(self, name: str | None = None) -> None:
+        """Note that the worker of that name has ended, or all that had not."""
+        ended = update(WorkerRow).where(WorkerRow.study_id == self._study_id, WorkerRow.ended_at.is_(None))
+        if name is not None:
+            ended = ended.where(WorkerRow.name == name)
+        self._connection.execute(ended.values(ended_at=now()))
 
     def _update_study(self, **values: Any) -> None:
         self._connection.execute(update(StudyRow).where(StudyRow.id == self._study_id).values(**values))
