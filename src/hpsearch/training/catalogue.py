@@ -34,7 +34,7 @@ _NOT_OURS = {
     Kind.OPTIMIZER: frozenset({"name"}),  # the key that names the optimizer itself
     Kind.LOSS: frozenset({"name"}),
     Kind.METRIC: frozenset({"name"}),  # metrics are stored under their documented names
-    Kind.EARLY_STOPPING: frozenset({"verbose", "restore_best_weights"}),  # `keep` says which weights
+    Kind.EARLY_STOPPING: frozenset({"verbose"}),
     Kind.REDUCE_ON_PLATEAU: frozenset({"verbose"}),
 }
 # Words that Keras itself checks only when data pass through.

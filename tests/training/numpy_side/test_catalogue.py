@@ -79,8 +79,9 @@ def test_every_name_has_a_signature(catalogue):
 def test_what_is_said_elsewhere_is_no_argument(catalogue):
     assert "name" not in catalogue.signature(Kind.OPTIMIZER, "adam").arguments
     assert "weight_decay" in catalogue.signature(Kind.OPTIMIZER, "adam").arguments
-    assert "restore_best_weights" not in catalogue.signature(Kind.EARLY_STOPPING, "").arguments
-    assert {"monitor", "patience", "start_from_epoch"} <= set(catalogue.signature(Kind.EARLY_STOPPING, "").arguments)
+    assert "verbose" not in catalogue.signature(Kind.EARLY_STOPPING, "").arguments
+    stopping = catalogue.signature(Kind.EARLY_STOPPING, "").arguments
+    assert {"monitor", "patience", "start_from_epoch", "restore_best_weights"} <= set(stopping)
     assert {"factor", "min_lr", "cooldown"} <= set(catalogue.signature(Kind.REDUCE_ON_PLATEAU, "").arguments)
 
 

@@ -54,6 +54,15 @@ def test_arrays_may_be_written_with_a_capital(npz):
     assert y_test is None
 
 
+def test_a_file_of_a_named_set_may_bring_validation_arrays_too(tmp_path):
+    x = np.zeros((20, 28, 28), np.uint8)
+    y = np.arange(20) % 10
+    np.savez(tmp_path / "mnist.npz", x_train=x, y_train=y, x_val=x[:5], y_val=y[:5], x_test=x[:5], y_test=y[:5])
+
+    assert facts({"name": "mnist"}, str(tmp_path)).own_validation
+    assert not facts({"name": "mnist"}).own_validation
+
+
 def test_validation_arrays_of_its_own_come_along(npz):
     assert not facts(npz()).own_validation
     section = npz(x_val=images(8), y_val=np.arange(8) % 4)

@@ -73,12 +73,15 @@ def facts(dataset: Mapping[str, Plain], data_dir: str | None = None) -> DataFact
     coarse = name == "cifar100" and labels_of(dataset) == "coarse"
     classes = len(cifar100.COARSE) if coarse else len(known.class_names)
     path = file_of(name, data_dir)
-    size = known.train_size if path is None else _size_of(path, name)
-    return DataFacts(classes, known.input_shape, size)
+    size, own_validation = (known.train_size, False) if path is None else _header(path, name)
+    return DataFacts(classes, known.input_shape, size, own_validation)
 
 
-def _size_of(path: Path, name: str) -> int:
-    """Images in x_train of a file. Raises DataError where they are not those of the data set."""
+def _header(path: Path, name: str) -> tuple[int, bool]:
+    """How many images x_train of a file has, and whether there is an x_val.
+
+    Raises DataError where they are not images of the data set.
+    """
     with members(path) as member:
         shape = header_of(path, member)
         images = arrays.images(np.broadcast_to(np.uint8(0), shape), "x_train", str(path))
@@ -86,7 +89,7 @@ def _size_of(path: Path, name: str) -> int:
             wanted = "x".join(map(str, NAMED[name].input_shape))
             raise DataError(f"{path}: x_train has shape {shape}, but images of {name} are {wanted}.")
         refuse_other_test_images(path, member, images)
-    return len(images)
+        return len(images), member.has("x_val")
 
 
 def identity(dataset: Mapping[str, Plain], data_dir: str | None = None) -> Plain:
