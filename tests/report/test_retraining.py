@@ -236,6 +236,8 @@ def test_a_killed_retrain_goes_on_from_its_last_checkpoint(bench, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         bench.retrain(space, Watched(7, killed))
+    (own,) = (bench.laboratory.folder / "studies-artifacts").rglob("retrains")
+    (own / "written-but-not-recorded.checkpoint").touch()
 
     second = Watched(-1, None)
     bench.retrain(space, second)
@@ -243,6 +245,7 @@ def test_a_killed_retrain_goes_on_from_its_last_checkpoint(bench, monkeypatch):
     (evaluation,) = bench.evaluations()
     assert second.epochs < 20
     assert sorted(evaluation.curve) == list(range(1, 21))
+    assert not list((bench.laboratory.folder / "studies-artifacts").rglob("*.checkpoint"))
 
 
 def test_a_stop_asked_of_another_process_ends_a_retrain_after_its_epoch(bench):

@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from hpsearch.execution.messages import EpochDone, Saved, Started
-from hpsearch.storage import Store, Write, Writer
+from hpsearch.storage import Store, Write, Writer, remove_strays
 from hpsearch.study import AttemptOutcome, Study, Trial
 
 _CHECKPOINT = "checkpoint"
+_CHECKPOINTS = "checkpoints"  # the folder
 _ERRORS = (AttemptOutcome.ERROR, AttemptOutcome.OOM, AttemptOutcome.TIMEOUT)
 _LOOK_SECONDS = 1.0  # how often people's requests are read, and the time that passed is written
 
@@ -77,14 +78,14 @@ class Records:
     @property
     def checkpoint_dir(self) -> Path:
         """Where workers write the checkpoints of trials."""
-        return self._artifacts_dir / "checkpoints"
+        return self._artifacts_dir / _CHECKPOINTS
 
     def load(self) -> History:
         """All rows that the search goes on from. Files that no row names, left by a crash, are removed."""
         trials = self._store.trials(self._study.id, with_values=self._study.objective.metric)
         checkpoints: dict[int, Saved] = {}
         artifacts = self._store.artifacts(self._study.id, kind=_CHECKPOINT)
-        self._remove_strays({self._artifacts_dir / artifact.path for artifact in artifacts})
+        remove_strays(self._artifacts_dir, _CHECKPOINTS, artifacts)
         for artifact in artifacts:
             assert artifact.trial is not None
             assert artifact.epoch is not None
@@ -103,11 +104,6 @@ class Records:
             attempts=Counter(attempt.trial for attempt in attempts),
             errors=Counter(attempt.trial for attempt in attempts if attempt.outcome in _ERRORS),
         )
-
-    def _remove_strays(self, known: Collection[Path]) -> None:
-        for path in self.checkpoint_dir.glob("*") if self.checkpoint_dir.is_dir() else ():
-            if path not in known:
-                path.unlink()
 
     # What changed --------------------------------------------------------------------------------------------
 

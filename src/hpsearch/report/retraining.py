@@ -16,7 +16,7 @@ from hpsearch.report.choosing import last_checkpoint
 from hpsearch.space import Space
 from hpsearch.space.configuration import Configuration
 from hpsearch.space.values import Plain
-from hpsearch.storage import EvaluationRecord, Store, Writer, write_artifact
+from hpsearch.storage import EvaluationRecord, Store, Writer, remove_strays, write_artifact
 from hpsearch.study import ErrorKind, Study, Trial, derive_seed
 from hpsearch.training.schedules import make_schedule
 from hpsearch.training.task import Task
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 RETRAINED = "retrained"  # trained anew
 KEPT = "kept"  # the weights that the search has kept, as they are
 
+_CHECKPOINT = "retrain_checkpoint"
+_CHECKPOINTS = "retrains"  # the folder
 _NEWS_SECONDS = 5.0
 
 
@@ -151,6 +153,8 @@ class Retraining:
     def run(self, wanted: Sequence[Wanted]) -> bool:
         """Do what of `wanted` is not done yet; False where `stop` came before the end."""
         records = self._store.evaluations(self._study.id)
+        kept = self._store.artifacts(self._study.id, kind=_CHECKPOINT)
+        remove_strays(self._folder, _CHECKPOINTS, kept)
         jobs = []
         for want in wanted:
             same = [record for record in records if want.is_what(record)]
@@ -183,7 +187,7 @@ class Retraining:
                 cache_dir=self._cache_dir,
             ),
             checkpoint=checkpoint,
-            checkpoint_dir=str(self._folder / "retrains"),
+            checkpoint_dir=str(self._folder / _CHECKPOINTS),
             evaluate=True,
         )
 
@@ -196,7 +200,7 @@ class Retraining:
         return bool(asked)
 
     def _resume_from(self, evaluation: int) -> Saved | None:
-        found = self._store.artifacts(self._study.id, kind="retrain_checkpoint", evaluation=evaluation)
+        found = self._store.artifacts(self._study.id, kind=_CHECKPOINT, evaluation=evaluation)
         if not found:
             return None
         last = max(found, key=lambda artifact: artifact.epoch or 0)
@@ -274,7 +278,7 @@ class Retraining:
         self._checkpoints[evaluation] = path
         with self._writer.transaction() as write:
             write.add_artifact(
-                "retrain_checkpoint", path, saved.sha256, saved.size_bytes, evaluation=evaluation, epoch=saved.epoch
+                _CHECKPOINT, path, saved.sha256, saved.size_bytes, evaluation=evaluation, epoch=saved.epoch
             )
             if older is not None and older != path:
                 write.remove_artifact(older)

@@ -10,6 +10,7 @@ from hpsearch.storage.artifacts import (
     artifacts_dir,
     artifacts_root,
     read_artifact,
+    remove_strays,
     verify_artifact,
     write_artifact,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "holds_study",
     "open_store",
     "read_artifact",
+    "remove_strays",
     "results",
     "saved_model",
     "trials_frame",

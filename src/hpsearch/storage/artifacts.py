@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from hpsearch.errors import ArtifactMissing, DatabaseUnusable, StorageFull, is_full
@@ -45,6 +46,15 @@ def write_artifact(folder: Path, path: str, content: bytes) -> tuple[str, int]:
             raise StorageFull(f"No room left for {target}: free some, then resume the study.") from error
         raise DatabaseUnusable(f"{target} cannot be written: {error.strerror}.") from error
     return hashlib.sha256(content).hexdigest(), len(content)
+
+
+def remove_strays(folder: Path, directory: str, artifacts: Iterable[Artifact]) -> None:
+    """Remove the files in `folder` / `directory` that none of `artifacts` names: a crash has left them there."""
+    known = {folder / artifact.path for artifact in artifacts}
+    place = folder / directory
+    for path in place.iterdir() if place.is_dir() else ():
+        if path not in known and path.is_file():
+            path.unlink()
 
 
 def read_artifact(folder: Path, artifact: Artifact) -> bytes:
