@@ -70,6 +70,32 @@ def test_a_signal_ends_the_running_epochs_and_resume_goes_on_to_the_same_table(t
     assert not running_workers(database)
 
 
+LOST = """
+import gc, os, signal
+from hpsearch.cli.main import main
+
+def callback(phase, info):
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        gc.callbacks.remove(callback)
+        os.kill(os.getpid(), signal.SIGINT)
+
+gc.callbacks.append(callback)
+main(["run", "slow.yaml", "--workers", "1"])
+"""
+
+
+def test_an_interrupt_that_gets_lost_while_the_program_starts_is_heeded_before_the_work(tmp_path):
+    (tmp_path / "slow.yaml").write_text(SLOW)
+
+    done = subprocess.run(
+        [sys.executable, "-c", LOST], cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False
+    )
+
+    assert "Exception ignored" in done.stderr
+    assert done.returncode == 130
+    assert table(tmp_path / "studies.db", "simulated") == []
+
+
 def test_a_killed_coordinator_leaves_no_worker_and_the_same_file_goes_on_to_the_same_table(tmp_path, calm):
     (tmp_path / "slow.yaml").write_text(SLOW)
     database = tmp_path / "studies.db"

@@ -14,6 +14,7 @@ from typing import IO, Any
 import click
 
 import hpsearch
+from hpsearch.cli import interrupts
 from hpsearch.errors import ConfigError, LeaseLost, StorageFull, StoreError, StudyFailed
 
 # name -> where its command is, and its line in the help: shown without loading any of them
@@ -160,5 +161,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Keras is put on NumPy here, before anything imports it, whatever the environment says: models are only built on
     paper in this process, and TensorFlow is never loaded. Workers get an environment of their own.
     """
+    interrupts.remember()
     os.environ["KERAS_BACKEND"] = "numpy"
     cli.main(args=None if arguments is None else list(arguments), prog_name="hpsearch")

@@ -14,6 +14,7 @@ from types import FrameType
 
 import click
 
+from hpsearch.cli import interrupts
 from hpsearch.cli.display import LiveDisplay, PlainDisplay
 from hpsearch.errors import StorageFull, StudyFailed
 from hpsearch.execution.coordinator import Coordinator, Setting
@@ -298,6 +299,7 @@ class Session:
 
         before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
+            interrupts.raise_lost()
             yield
         finally:
             for number, handler in before.items():
