@@ -148,7 +148,7 @@ class LocalExecutor:
             parent=os.getpid(),
         )
         # a file and not a pipe, so that a talkative library can never block a worker
-        words = tempfile.TemporaryFile()  # noqa: SIM115
+        words = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
         with theirs:
             process = subprocess.Popen(
                 [sys.executable, "-m", "hpsearch.execution.worker", str(theirs.fileno()), settings.to_json()],

@@ -21,7 +21,7 @@ from hpsearch.space.parameters import Parameter, ParameterKind, Scale
 from hpsearch.study import Parameters
 
 
-@register_keras_serializable("hpsearch")  # type: ignore[untyped-decorator, unused-ignore]
+@register_keras_serializable("hpsearch")  # type: ignore[untyped-decorator, unused-ignore]  # Keras has no types
 class Within(Condition):
     """Holds while the parent is active and lies between two bounds, both included; None is no bound.
 
@@ -41,7 +41,7 @@ class Within(Condition):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Within) and self.get_config() == other.get_config()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # equal by its configuration, as its base class
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""

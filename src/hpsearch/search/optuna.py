@@ -52,7 +52,7 @@ class KnownStudy(optuna.study.Study):
 
     def __init__(self, study: optuna.study.Study, known: int, number: int) -> None:
         self.__dict__.update(study.__dict__)
-        self._storage = KnownStorage(study._storage, known, number)  # type: ignore[assignment]
+        self._storage = KnownStorage(study._storage, known, number)  # type: ignore[assignment]  # has all of a storage
 
 
 class OptunaBackend:

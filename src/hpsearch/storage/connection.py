@@ -86,7 +86,7 @@ def _engine(path: Path, connect: Any, *, begin: str, pooled: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def take_the_lock(connection: Connection) -> None:
-        _patiently(path, lambda: connection.connection.driver_connection.execute(begin))  # type: ignore[union-attr]
+        _patiently(path, lambda: connection.connection.driver_connection.execute(begin))  # type: ignore[union-attr]  # it is sqlite3's
 
     @event.listens_for(engine, "handle_error")
     def say_it_plainly(context: ExceptionContext) -> None:

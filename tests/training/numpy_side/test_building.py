@@ -142,7 +142,6 @@ def test_a_trainer_can_make_the_layers_itself():
 
 
 def test_a_layer_of_ones_own_is_imported(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "own_layers.py").write_text(
         "import keras\n"
         "class Doubling(keras.layers.Layer):\n"
@@ -152,6 +151,7 @@ def test_a_layer_of_ones_own_is_imported(monkeypatch, tmp_path):
         "    def call(self, tensor):\n"
         "        return tensor * self.factor\n"
     )
+    monkeypatch.syspath_prepend(tmp_path)
 
     model = built({"own_layers:Doubling": 3.0}, shape=(1,))
 

@@ -203,7 +203,6 @@ def test_a_share_makes_a_test_split_where_there_is_none(npz):
 
 
 def test_a_function_may_return_arrays_that_are_read_when_they_are_needed(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "own_data.py").write_text(
         "import numpy as np\n"
         "class Secret:\n"
@@ -216,6 +215,7 @@ def test_a_function_may_return_arrays_that_are_read_when_they_are_needed(monkeyp
         "def broken():\n"
         "    raise KeyError('nothing here')\n"
     )
+    monkeypatch.syspath_prepend(tmp_path)
 
     splits = load({"name": "own_data:pairs"})
 
