@@ -135,20 +135,28 @@ def _devices(store: Store, study: Study) -> str:
 
 
 def _table(recorded: Sequence[Recorded]) -> Iterator[str]:
-    yield "| study | backend | trials | epochs | best in the search | retrained, tested once | time | workers |"
+    yield "| study | backend | trials | epochs | best in the search | retrained, tested once | search time | workers |"
     yield "|---|---|---|---|---|---|---|---|"
     for one in recorded:
         cells = [
             one.study.name,
             _backend(one.study),
             ", ".join(f"{count} {state}" for state, count in one.summary.counts.items()),
-            f"{one.summary.epochs:,}",
+            _epochs(one),
             f"{one.study.objective.metric} {one.best.trial.value:.4f} (trial {one.best.trial.number})",
             _tested(one.best),
             duration(one.study.coordinator_seconds),
             one.devices,
         ]
         yield f"| {' | '.join(cells)} |"
+
+
+def _epochs(one: Recorded) -> str:
+    """What was trained, and what was planned where early stopping or a pruner has saved some."""
+    of = {trial.number: trial for trial in one.trials}
+    planned = sum(trial.epochs - (of[trial.parent].epochs if trial.parent is not None else 0) for trial in one.trials)
+    trained = one.summary.epochs
+    return f"{trained:,}" if trained == planned else f"{trained:,} of {planned:,}"
 
 
 def _backend(study: Study) -> str:
@@ -169,7 +177,8 @@ def _tested(best: Result) -> str:
 
 def _notes() -> Iterator[str]:
     yield "The search's value is the best of many, on validation images; the test score is one look of the retrained"
-    yield "model at images that the search never saw. Time is that of search and retrain with all workers at once."
+    yield "model at images that the search never saw. Where fewer epochs were trained than planned, early stopping or a"
+    yield "pruner saved the rest. Search time is wall time, with all workers at once and without the retrain."
 
 
 def _comparisons(recorded: Sequence[Recorded]) -> Iterator[str]:
@@ -183,6 +192,11 @@ def _comparisons(recorded: Sequence[Recorded]) -> Iterator[str]:
         yield ""
         yield f"- {chance.study.name}: median {statistics.median(chance.values):.4f}, best {_best(chance)}"
         yield from (f"- {one.study.name}: best {_best(one)}" for one in others)
+        same = [one.study.name for one in others if one.best.trial.parameters == chance.best.trial.parameters]
+        if same:
+            yield ""
+            yield f"The best of {' and '.join([chance.study.name, *same])} is one configuration: equal seeds draw"
+            yield "some equal configurations, and equal configurations train to equal values, to the last bit."
 
 
 def _best(one: Recorded) -> str:
