@@ -10,7 +10,7 @@ from tests.space.plain_catalogue import PlainCatalogue
 from hpsearch.space import Kind, json_schema
 from hpsearch.space.loading import SECTIONS
 from hpsearch.space.retraining import OWN_KEYS
-from hpsearch.space.sections import COMMON_SEARCH_KEYS
+from hpsearch.space.search_section import COMMON_SEARCH_KEYS
 from hpsearch.space.training_settings import KEYS
 
 

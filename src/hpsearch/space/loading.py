@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,17 +13,20 @@ from hpsearch.space.calls import CUSTOM, name_fault
 from hpsearch.space.catalogue import Catalogue, DataFacts, Kind
 from hpsearch.space.checking import Checker, Fault
 from hpsearch.space.cleaning import clean, named_part, refuse_references
+from hpsearch.space.constraints import check_constraints
+from hpsearch.space.dataset_section import read_dataset
 from hpsearch.space.definitions import read_definitions
-from hpsearch.space.expressions import Expression, ExpressionError, parse_comparison
 from hpsearch.space.families import Definitions
 from hpsearch.space.layers import LayerCheck, counters_in
+from hpsearch.space.mentions import report_unused, texts, words
 from hpsearch.space.overrides import apply_overrides
 from hpsearch.space.problems import Place, Problems, check_keys, nearest, show
 from hpsearch.space.reading import plain_form, read_file, read_text
 from hpsearch.space.references import ABSENT, ReferenceSyntaxError, is_switch, names_in, reference_in
 from hpsearch.space.retraining import TRAINING_KEYS, read_retrain
 from hpsearch.space.scopes import Scope, Vocabulary, thresholds_of
-from hpsearch.space.sections import Section, read_dataset, read_limits, read_objective, read_search, read_study
+from hpsearch.space.search_section import read_search
+from hpsearch.space.sections import read_limits, read_objective, read_study
 from hpsearch.space.settings import SearchSettings
 from hpsearch.space.space import Objective, Space
 from hpsearch.space.training_settings import (
@@ -37,7 +39,7 @@ from hpsearch.space.training_settings import (
     is_off,
     share_or_count_faults,
 )
-from hpsearch.space.values import BROKEN, Pairs, Plain, Scalar, contains_broken, is_whole, json_form
+from hpsearch.space.values import BROKEN, Pairs, Plain, Scalar, Section, contains_broken, is_whole, json_form
 
 SECTIONS = (
     "study",
@@ -154,10 +156,10 @@ class _Loading:
         training, epochs = self._training(checker, rules, trainer)
         retrain, retrain_settings = read_retrain(tree.get("retrain", {}), checker, rules, training, epochs)
         self._train_subset(checker, dataset, facts)
-        self._constraints(checker)
+        check_constraints(tree.get("constraints", []), checker)
         limits, limit_values = read_limits(tree.get("limits", {}), problems)
         if trainer != "simulated":
-            self._unused(definitions, counters)
+            report_unused(self._written, tree, definitions, counters, problems)
         if len(problems) or search is None:
             return None
         resolved = {
@@ -213,7 +215,7 @@ class _Loading:
         definitions = read_definitions(tree, self._problems)
         if tree is None or isinstance(tree, dict):
             return definitions
-        return replace(definitions, broken=_words(self._written))  # any name may be meant to be defined there
+        return replace(definitions, broken=words(self._written))  # any name may be meant to be defined there
 
     def _dataset(self) -> tuple[Section | None, DataFacts | None]:
         if "dataset" not in self._tree:
@@ -381,68 +383,6 @@ class _Loading:
             check = partial(_subset_faults, dataset or {}, facts)
             checker.check(written["train_subset"], Scope(), ("dataset", "train_subset"), check)
 
-    def _constraints(self, checker: Checker) -> None:
-        tree, place = self._tree.get("constraints", []), ("constraints",)
-        if not isinstance(tree, list) or isinstance(tree, Pairs):
-            if tree is not BROKEN:
-                self._problems.add(place, f'`constraints` is {show(tree)}, but a list such as ["a <= b"] was expected.')
-            return
-        for number, text in enumerate(tree):
-            if text is not BROKEN:
-                self._constraint(checker, text, (*place, number))
-
-    def _constraint(self, checker: Checker, text: Plain, place: Place) -> None:
-        if not isinstance(text, str):
-            self._problems.add(place, f'{show(text)} is no constraint; text such as "a <= 2 * b" was expected.')
-            return
-        try:
-            constraint = parse_comparison(text)
-        except ExpressionError as error:
-            self._problems.add(place, f"The constraint {show(text)} cannot be read: {error}.")
-            return
-        also = ("model_parameters",)
-        mentions = [f"${name}" for name in sorted(constraint.names)]
-        if not checker.names_are_known(mentions, Scope(), place, also):
-            return
-        names = sorted(constraint.names - set(also))
-        # a mapping of references stands for the constraint, so that each value is tried in it
-        tree = {name: f"${name}" for name in names}
-        checker.check(tree, Scope(), place, partial(_constraint_faults, constraint, frozenset(names)))
-
-    def _unused(self, definitions: Definitions, counters: Mapping[str, Place]) -> None:
-        """Report what is defined but mentioned nowhere; a mention under a misspelt key counts.
-
-        Nothing is unused where what would use it is missing or cannot be read: that has been told.
-        """
-        model, training = self._tree.get("model"), self._tree.get("training")
-        if not isinstance(model, list) or not model or not isinstance(training, dict) or "optimizer" not in training:
-            return
-        if self._problems.mentions("The expression `"):
-            return
-        mentioned = set().union(*(names_in(value) for key, value in self._written.items() if key != "parameters"))
-        mentioned |= _words(self._written.get("constraints", []))
-        others = {key: value for key, value in self._written.items() if key not in ("parameters", "search")}
-        mentioned |= _words([text for text in _texts(others) if "$" in text])
-        parameters = self._tree.get("parameters")
-        for name, definition in parameters.items() if isinstance(parameters, dict) else ():
-            mentioned |= {inner for inner in names_in(definition) if inner != name}
-            if isinstance(definition, dict) and isinstance(definition.get("when"), dict):
-                mentioned |= set(definition["when"])
-        mentioned |= set(counters)
-        for name in [*definitions.constants, *definitions.parameters]:
-            family = definitions.parameters[name].family if name in definitions.parameters else None
-            uses = {family, *definitions.families[family].members} if family in definitions.families else {name}
-            if not uses & mentioned and not self._has_near_miss(family or name):
-                what = "constant" if name in definitions.constants else "parameter"
-                self._problems.add(
-                    ("parameters", family or name),
-                    f"The {what} `{family or name}` is used nowhere; use it as `${family or name}`, or remove it.",
-                )
-
-    def _has_near_miss(self, name: str) -> bool:
-        """Whether an unknown name was probably meant to be this one, which has been told."""
-        return self._problems.mentions(f"did you mean `{name}`?")
-
 
 def _as_meant(tree: Section, problems: Problems) -> Section:
     """`tree` with a misspelt section under the name that was meant: its content is checked, nothing else is missing."""
@@ -473,34 +413,6 @@ def _trainer_faults(catalogue: Catalogue, trainer: str, value: Plain) -> Iterato
         yield Fault(problem.rstrip("."), structural=False)
 
 
-def _constraint_faults(constraint: Expression, names: frozenset[str], value: Plain) -> Iterator[Fault]:
-    known = {} if value is ABSENT else value
-    if names - set(known):
-        return  # over an inactive parameter, so not applied
-    try:
-        constraint.value({**known, "model_parameters": 1_000})
-    except ExpressionError as error:
-        yield Fault(f"The constraint {show(constraint.text)} has no value: {error}", structural=False)
-
-
-def _texts(tree: Plain) -> Iterator[str]:
-    """Every text in `tree`, keys included."""
-    if isinstance(tree, str):
-        yield tree
-    elif isinstance(tree, dict):
-        for key, value in tree.items():
-            yield key
-            yield from _texts(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _texts(value)
-
-
-def _words(tree: Plain) -> frozenset[str]:
-    """Whatever can be a name in the texts of `tree`."""
-    return frozenset(word for text in _texts(tree) for word in re.findall(r"[A-Za-z_]\w*", text))
-
-
 def _switch_keys(tree: Plain, found: dict[str, list[Scalar]]) -> None:
     """The case keys of every switch over a plain name."""
     if is_switch(tree) and isinstance(tree.get("cases"), dict | list):
@@ -518,4 +430,4 @@ def _switch_keys(tree: Plain, found: dict[str, list[Scalar]]) -> None:
 def _uses_custom(resolved: Mapping[str, Plain]) -> bool:
     parts = [resolved.get(key) for key in ("parameters", "model", "training", "retrain")]
     name = resolved.get("dataset", {}).get("name")
-    return any(CUSTOM.fullmatch(text) is not None for text in _texts([*parts, name]))
+    return any(CUSTOM.fullmatch(text) is not None for text in texts([*parts, name]))

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 from hpsearch.errors import Problem, SearchSpaceError
-from hpsearch.space.values import Broken, Pairs, Plain
+from hpsearch.space.values import BROKEN, MOST_COUNT, Broken, Pairs, Plain, Section, is_whole
 
 Place = tuple[str | int, ...]  # keys and list positions from the top of the document
 
@@ -145,3 +145,17 @@ def check_keys(
     for key in missing:
         problems.add(place, f"{what} needs `{key}`.")
     return not unknown and not missing
+
+
+def check_whole(problems: Problems, tree: Section, key: str, place: Place, least: int, most: int | None = None) -> bool:
+    """Whether `key` is left out or a whole number from `least` to `most` (default: MOST_COUNT); turns 3.0 into 3."""
+    if key not in tree or tree[key] is BROKEN:
+        return key not in tree
+    value = tree[key]
+    if not is_whole(value) or not least <= value <= (MOST_COUNT if most is None else most):
+        unbounded = most is None and not (is_whole(value) and value > MOST_COUNT)
+        wanted = f"a whole number from {least}" + ("" if unbounded else f" to {most or MOST_COUNT}")
+        problems.add((*place, key), f"`{key}` is {show(value)}, but {wanted} was expected.")
+        return False
+    tree[key] = int(value)
+    return True

@@ -13,12 +13,12 @@ from hpsearch.space.catalogue import DataFacts
 from hpsearch.space.checking import Fault
 from hpsearch.space.configuration import Configuration
 from hpsearch.space.expressions import ExpressionError, parse_comparison
+from hpsearch.space.given import mistakes_in
 from hpsearch.space.layers import Expansion
 from hpsearch.space.parameters import Parameter
 from hpsearch.space.references import ABSENT, Names, Unresolvable, resolve
 from hpsearch.space.retraining import TRAINING_KEYS, changed_training
 from hpsearch.space.scopes import Vocabulary, holds
-from hpsearch.space.sections import mistakes_in
 from hpsearch.space.settings import Limits, RetrainSettings, SearchSettings
 from hpsearch.space.training_settings import (
     KEYS,

@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 
 Scalar = str | int | float | bool | None
 Plain = Any  # None, bool, int, float, str, lists and string-keyed mappings of them: what JSON can say
+Section = dict[str, Plain]  # a mapping in a space file
 
 
 class Pairs(list[Any]):
