@@ -158,6 +158,18 @@ def test_a_layer_of_ones_own_is_imported(monkeypatch, tmp_path):
     assert model(np.array([[2.0]], "float32")).item() == 6.0
 
 
+def test_a_layer_that_overflows_on_what_lies_in_memory_is_built_all_the_same(monkeypatch, tmp_path):
+    (tmp_path / "steep_layers.py").write_text(
+        "import keras\n"
+        "class Steep(keras.layers.Layer):\n"
+        "    def call(self, tensor):\n"
+        "        return keras.ops.exp(tensor * 0 + 1_000.0)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert built("steep_layers:Steep", shape=(1,)).output_shape == (None, 1)
+
+
 def test_a_layer_of_ones_own_is_refused_where_it_may_not_be_imported():
     with pytest.raises(BuildError, match="only be named in a file given on the command line"):
         built({"os:path": {}}, custom=False)
