@@ -17,7 +17,7 @@ from hpsearch.space.values import Plain
 
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _REQUIRED, _OPEN = object(), object()  # in the place of an argument's default
-_PREAMBLE = ("Exception encountered when calling", "Arguments received by")
+_PREAMBLE = ("Exception encountered when calling", "Could not automatically infer the output", "Arguments received by")
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,19 @@ def test_a_layer_of_ones_own_is_imported(monkeypatch, tmp_path):
     assert model(np.array([[2.0]], "float32")).item() == 6.0
 
 
+def test_a_mistake_in_a_layer_of_ones_own_is_told_in_its_own_words(monkeypatch, tmp_path):
+    (tmp_path / "faulty_layers.py").write_text(
+        "import keras\n"
+        "class Faulty(keras.layers.Layer):\n"
+        "    def call(self, tensor):\n"
+        "        return tensor * self.factor\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(BuildError, match="cannot be built: 'Faulty' object has no attribute 'factor'"):
+        built("faulty_layers:Faulty", shape=(1,))
+
+
 def test_a_layer_that_overflows_on_what_lies_in_memory_is_built_all_the_same(monkeypatch, tmp_path):
     (tmp_path / "steep_layers.py").write_text(
         "import keras\n"
