@@ -14,9 +14,10 @@ demo: $(VENV)/installed
 	$(BIN)/hpsearch run search_spaces/digits_space.yaml --database build/demo.db
 
 # Keras decides for one backend per process: the trainer's tests have TensorFlow, all others are the coordinator's side,
-# which runs a file a core. Most of its long tests start workers of their own, so that more than four would only crowd.
+# which runs a file a core, in the order of the folders: by number of tests, the longest test of all would come last. Most
+# long tests start workers of their own, so that more than four would only crowd.
 test: $(VENV)/installed-dev
-	KERAS_BACKEND=numpy $(PYTEST) --ignore $(TENSORFLOW_TESTS) --numprocesses auto --maxprocesses 4 --dist loadfile
+	KERAS_BACKEND=numpy $(PYTEST) --ignore $(TENSORFLOW_TESTS) --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 	KERAS_BACKEND=tensorflow $(PYTEST) $(TENSORFLOW_TESTS)
 
 check: $(VENV)/installed-dev

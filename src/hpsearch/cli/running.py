@@ -126,6 +126,7 @@ def prepare_process(request: Request) -> None:
     """Put Keras on the backend that this process needs, before anything imports it; let the story be told."""
     if request.executor == "inline":  # then this process is the worker
         os.environ["KERAS_BACKEND"] = "tensorflow"
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # as other workers have it
     if not request.quiet and logging.getLogger().level > logging.INFO:
         logging.getLogger("hpsearch").setLevel(logging.INFO)
 
