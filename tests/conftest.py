@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 # The coordinator's side of hpsearch runs on NumPy, the trainer on TensorFlow; Keras decides once a process.
-os.environ.setdefault("KERAS_BACKEND", "numpy")
+BACKEND = os.environ.setdefault("KERAS_BACKEND", "numpy")
 
-collect_ignore = [] if os.environ["KERAS_BACKEND"] == "tensorflow" else ["training/tensorflow_side"]
+collect_ignore = [] if BACKEND == "tensorflow" else ["training/tensorflow_side"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,6 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _environment_of_its_own() -> Iterator[None]:
     """Give back what a command run in this process has set: `predict` puts Keras on TensorFlow for its own process."""
+    os.environ["KERAS_BACKEND"] = BACKEND  # a fixture of a whole file may have run such a command too
     before = dict(os.environ)
     yield
     for name in os.environ.keys() - before.keys():
