@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import sqlite3
@@ -76,6 +77,15 @@ def test_two_who_create_the_same_database_at_once_both_find_it(database):
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(create, range(2))) == [[], []]
+
+
+def test_a_file_without_tables_that_another_has_just_made_gets_them(database):
+    with contextlib.closing(sqlite3.connect(database)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+    assert database.stat().st_size > 0
+
+    with open_store(database, create=True) as store:
+        assert store.studies() == []
 
 
 def test_enumerations_are_stored_in_lower_case_and_checked_by_the_database(store, train, database):

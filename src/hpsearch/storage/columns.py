@@ -39,8 +39,8 @@ _NOT_FINITE = {
 
 
 def split_number(number: float) -> tuple[float | None, str]:
-    """`number` as it is stored: its value where it is finite, and its kind."""
-    number = float(number)
+    """`number` as it is stored: its value where it is finite, and its kind. Zero has no sign: SQLite keeps none."""
+    number = float(number) + 0.0
     if math.isfinite(number):
         return number, "finite"
     if math.isnan(number):

@@ -23,6 +23,11 @@ def version(connection: Connection) -> str | None:
     return found
 
 
+def is_empty(connection: Connection) -> bool:
+    """Whether the database has no tables at all."""
+    return not inspect(connection).get_table_names()
+
+
 def require_present(connection: Connection, path: Path) -> None:
     """Do nothing where the schema is the present one; else say in one sentence what to do."""
     found = _version(connection, path)

@@ -184,6 +184,11 @@ def open_store(database: str | Path, *, create: bool = False, read_only: bool = 
         _create(path, may=create)
     store = Store(path, read_only=read_only and not create)
     try:
+        if create:
+            with store._read() as connection:
+                empty = schema.is_empty(connection)
+            if empty:  # another program has made the file and is about to make the tables, or died before
+                _create(path, may=True)
         with store._read() as connection:
             schema.require_present(connection, path)
     except BaseException:
