@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -189,6 +190,36 @@ def test_a_signal_to_the_whole_group_leaves_it_to_the_coordinator_to_stop_a_work
 
     os.kill(started.pid, sent)
 
+    assert isinstance(until_ended(local)[-1], Finished)
+
+
+def test_a_closed_slot_is_offered_no_more_and_the_others_go_on(executor):
+    closed, left = executor.slots
+
+    executor.retire(closed)
+
+    assert list(executor.slots) == [left]
+    executor.submit(left, a_job())
+    executor.advance(left, 3)
+    assert isinstance(until_ended(executor)[-1], Finished)
+
+
+def test_a_job_that_runs_alone_gets_a_fresh_worker_without_another_beside_it(local):
+    first, second = local.slots
+    for slot in local.slots:
+        local.submit(slot, a_job(trial=slot.index, epochs=1))
+        local.advance(slot, 1)
+    before = {event.pid for event in until_ended(local, jobs=2) if isinstance(event, Started)}
+    assert len(before) == 2
+
+    local.submit(first, replace(a_job(trial=7, epochs=1), alone=True))
+    local.advance(first, 1)
+    alone = until_ended(local)[0]
+
+    assert alone.pid not in before
+    assert not alive_after([psutil.Process(pid) for pid in before if psutil.pid_exists(pid)], 2.0)
+    local.submit(second, a_job(trial=8, epochs=1))
+    local.advance(second, 1)
     assert isinstance(until_ended(local)[-1], Finished)
 
 

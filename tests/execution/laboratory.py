@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.execution import launch
-from hpsearch.execution.coordinator import Coordinator, Setting
+from hpsearch.execution.coordinator import Coordinator
 from hpsearch.execution.executor import Slot
 from hpsearch.execution.inline import InlineExecutor
 from hpsearch.execution.limits import End
@@ -18,6 +18,7 @@ from hpsearch.execution.messages import EpochDone, Event, SlotLost
 from hpsearch.execution.opening import open_space
 from hpsearch.execution.progress import Nobody
 from hpsearch.execution.records import Records
+from hpsearch.execution.setting import Setting
 from hpsearch.search.registry import make_backend
 from hpsearch.space import Space
 from hpsearch.storage import Store, open_store
@@ -112,6 +113,7 @@ class Laboratory:
     def __init__(self, folder: Path) -> None:
         self.database = folder / "studies.db"
         self.folder = folder
+        self.checkpoint_seconds = 30.0
         self._store: Store | None = None
 
     def close(self) -> None:
@@ -155,7 +157,7 @@ class Laboratory:
                 executor=executor,
                 records=Records(store, store.writer(lease), study, store.artifacts_dir(study.id), lambda: executor.now),
                 count_parameters=None,
-                setting=Setting(keep_best=keep_best),
+                setting=Setting(keep_best=keep_best, checkpoint_seconds=self.checkpoint_seconds),
                 observer=Nobody(),
                 clock=lambda: executor.now,
             )

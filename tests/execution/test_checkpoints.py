@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections import Counter
 
 import pytest
 from tests.execution.laboratory import PowerCut
 
 from hpsearch.errors import StorageFull
-from hpsearch.execution import checkpoint_files, running
+from hpsearch.execution import checkpoint_files
 from hpsearch.execution.limits import End
 from hpsearch.study import AttemptOutcome, TrialState
 
@@ -19,9 +20,9 @@ PRUNING = {"search": {"backend": "optuna", "pruner": "median", "max_trials": 14}
 
 
 @pytest.fixture
-def checkpoint_every_epoch(monkeypatch):
+def checkpoint_every_epoch(laboratory):
     """As when every epoch takes half a minute."""
-    monkeypatch.setattr(running, "CHECKPOINT_SECONDS", 0.0)
+    laboratory.checkpoint_seconds = 0.0
 
 
 def _best(laboratory, count):
@@ -118,13 +119,17 @@ def _damage(file):
     file.write_bytes(file.read_bytes()[:-1])
 
 
-def _harm(laboratory, harm):
-    """Do `harm` to every checkpoint that there is; how many there were."""
+def _harm(laboratory, harm, only_the_last=False):
+    """Do `harm` to every checkpoint that there is, or to the last one of each trial; how many those were."""
     with laboratory.store() as store:
-        files = list((store.artifacts_dir(store.study("simulated").id) / "checkpoints").iterdir())
-    for file in files:
+        study = store.study("simulated")
+        by_trial = {}
+        for artifact in sorted(store.artifacts(study.id, kind="checkpoint"), key=lambda artifact: artifact.epoch):
+            by_trial.setdefault(artifact.trial, []).append(store.artifacts_dir(study.id) / artifact.path)
+    harmed = [file for files in by_trial.values() for file in (files[-1:] if only_the_last else files) if file.exists()]
+    for file in harmed:
         harm(file)
-    return len(files)
+    return len(harmed)
 
 
 def _told(laboratory):
@@ -150,7 +155,25 @@ def test_a_trial_whose_checkpoint_is_gone_or_damaged_starts_over_and_an_event_sa
     assert laboratory.table() == laboratory.table("calm")
     assert outcomes == {AttemptOutcome.COMPLETE, AttemptOutcome.STOPPED, AttemptOutcome.LOST}
     assert len(told) == harmed
-    assert all("starts over from its first epoch" in text for text in told)
+    assert sum("starts over from its first epoch" in text for text in told) == 3  # of three that ran
+
+
+@pytest.mark.parametrize("harm", [_delete, _damage])
+def test_a_trial_whose_last_checkpoint_is_gone_or_half_written_goes_on_from_the_one_before(
+    laboratory, checkpoint_every_epoch, harm
+):
+    laboratory.run(laboratory.space(), name="calm", slots=2)
+    with pytest.raises(PowerCut):
+        laboratory.run(laboratory.space(), slots=2, cut_after=9)
+    with laboratory.store() as store:
+        known = store.artifacts(store.study("simulated").id, kind="checkpoint")
+    assert set(Counter(artifact.trial for artifact in known).values()) == {2}  # never more of a trial
+    assert _harm(laboratory, harm, only_the_last=True) == 2
+
+    laboratory.run(laboratory.space(limits={"retries": 0}), slots=2)
+
+    assert laboratory.table() == laboratory.table("calm")
+    assert ["goes on from epoch" in text for text in _told(laboratory)[1]] == [True, True]
 
 
 @pytest.mark.parametrize("harm", [_delete, _damage])

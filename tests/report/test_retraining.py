@@ -8,10 +8,10 @@ import pytest
 from tests.execution.laboratory import Laboratory
 
 from hpsearch.errors import ConfigError
-from hpsearch.execution import running
 from hpsearch.execution.executor import Slot
 from hpsearch.execution.inline import InlineExecutor
 from hpsearch.execution.messages import EpochDone
+from hpsearch.execution.setting import Setting
 from hpsearch.report.choosing import choose
 from hpsearch.report.retraining import KEPT, RETRAINED, Retraining, what_is_wanted
 from hpsearch.report.summary import class_lines, summary
@@ -24,6 +24,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.laboratory = Laboratory(folder)
         self.news: list[str] = []
+        self.checkpoint_seconds = 30.0
 
     def search(self, keep_best: int = 1, **sections):
         """A space, and a study that has searched it."""
@@ -39,7 +40,8 @@ class Bench:
             wanted = what_is_wanted(reading, study, space, chosen, **asked)
         with open_for_writing(self.laboratory) as store, store.claim(study.id) as lease:
             executor = executor or InlineExecutor([Slot(0), Slot(1)])
-            retraining = Retraining(study, space, store, store.writer(lease), executor, None, None, self.news.append)
+            setting = Setting(checkpoint_seconds=self.checkpoint_seconds)
+            retraining = Retraining(study, space, store, store.writer(lease), executor, setting, self.news.append)
             if isinstance(executor, Watched):
                 executor.watch(retraining, store)
             ended = retraining.run(wanted)
@@ -227,8 +229,8 @@ def test_an_interrupted_retrain_goes_on_from_its_checkpoint(bench):
     assert not list((bench.laboratory.folder / "studies-artifacts").rglob("*.checkpoint"))
 
 
-def test_a_killed_retrain_goes_on_from_its_last_checkpoint(bench, monkeypatch):
-    monkeypatch.setattr(running, "CHECKPOINT_SECONDS", 0.0)
+def test_a_killed_retrain_goes_on_from_its_last_checkpoint(bench):
+    bench.checkpoint_seconds = 0.0
     space = bench.search(keep_best=0, retrain={"epochs": 20})
 
     def killed(retraining, store):

@@ -78,6 +78,18 @@ def test_another_hosts_lease_holds_for_a_minute_without_heartbeat(store, study, 
     store.claim(study.id).release()
 
 
+def test_a_coordinator_that_stands_still_on_this_host_loses_its_study_after_a_minute(
+    store, study, another_coordinator, database
+):
+    another_coordinator.send_signal(signal.SIGSTOP)
+    with pytest.raises(LeaseHeld):
+        store.claim(study.id)
+
+    change_lease(database, heartbeat_at="strftime('%Y-%m-%d %H:%M:%f', 'now', '-70 seconds')")
+
+    store.claim(study.id).release()
+
+
 def test_who_lost_the_lease_writes_nothing_more(store, study, trial, database):
     lease = store.claim(study.id)
     writer = store.writer(lease)

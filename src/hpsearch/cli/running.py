@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from hpsearch.cli.session import Session, Wish, cache_dir, print_summary, slots_
 from hpsearch.errors import ConfigError, DataError, NothingFinished, StorageFull
 from hpsearch.execution import launch
 from hpsearch.execution.devices import make_slots, this_machine
+from hpsearch.execution.messages import CHECKPOINT_SECONDS
 from hpsearch.execution.opening import open_space
 from hpsearch.report.choosing import choose
 from hpsearch.report.retraining import what_is_wanted
@@ -54,6 +56,7 @@ class Request:
             quiet=self.quiet,
             data_dir=environment.get("HPSEARCH_DATA_DIR"),
             environment=environment,
+            checkpoint_seconds=_checkpoint_seconds(environment),
             throw_away=self.smoke,
         )
 
@@ -167,6 +170,17 @@ def _announce(store: Store, study: Study, space: Space, wish: Wish, workers: int
         f"{workers} {'worker' if workers == 1 else 'workers'} x {study.threads} "
         f"{'thread' if study.threads == 1 else 'threads'}",
     )
+
+
+def _checkpoint_seconds(environment: Mapping[str, str]) -> float:
+    text = environment.get("HPSEARCH_CHECKPOINT_SECONDS", str(CHECKPOINT_SECONDS))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not seconds >= 0:
+        raise ConfigError(f"HPSEARCH_CHECKPOINT_SECONDS is {text!r}; give a number of seconds from 0.")
+    return seconds
 
 
 def _onednn(wish: Wish) -> bool:

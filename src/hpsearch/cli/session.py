@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -17,7 +17,7 @@ import click
 from hpsearch.cli import interrupts
 from hpsearch.cli.display import LiveDisplay, PlainDisplay
 from hpsearch.errors import StorageFull, StudyFailed
-from hpsearch.execution.coordinator import Coordinator, Setting
+from hpsearch.execution.coordinator import Coordinator
 from hpsearch.execution.devices import make_slots, this_machine
 from hpsearch.execution.executor import Executor, Slot
 from hpsearch.execution.inline import InlineExecutor
@@ -25,6 +25,7 @@ from hpsearch.execution.limits import End
 from hpsearch.execution.local import LocalExecutor
 from hpsearch.execution.progress import Nobody, Observer
 from hpsearch.execution.records import Records
+from hpsearch.execution.setting import Setting
 from hpsearch.report.choosing import choose
 from hpsearch.report.retraining import Retraining, Wanted, what_is_wanted
 from hpsearch.report.summary import summary
@@ -50,6 +51,7 @@ class Wish:
         quiet: no progress, no news; the answer alone.
         data_dir: where ``NAME.npz`` data sets lie.
         environment: for workers, as the person had it.
+        checkpoint_seconds: of training, after which a worker makes a checkpoint.
         throw_away: the database goes when the run ends.
     """
 
@@ -59,6 +61,7 @@ class Wish:
     quiet: bool
     data_dir: str | None
     environment: dict[str, str]
+    checkpoint_seconds: float
     throw_away: bool = False
 
 
@@ -174,9 +177,8 @@ class Session:
                 executor=executor,
                 records=Records(self._store, self._writer, self._study, self._folder),
                 count_parameters=self._paper(),
-                setting=Setting(
-                    data_dir=self._wish.data_dir,
-                    cache_dir=cache_dir(self._wish.environment),
+                setting=replace(
+                    self._setting(),
                     keep_best=0 if self._space.retrain.changes else (self._space.retrain.top or sys.maxsize),
                 ),
                 observer=observer,
@@ -234,8 +236,7 @@ class Session:
             self._store,
             self._writer,
             executor,
-            self._wish.data_dir,
-            cache_dir(self._wish.environment),
+            self._setting(),
             lambda line: tell(self._wish, line),
         )
         self._stop = lambda end: retraining.stop()
@@ -246,6 +247,13 @@ class Session:
         return None if is_through else _exit_code(self._asked or End.STOPPED)
 
     # Around both ---------------------------------------------------------------------------------------------
+
+    def _setting(self) -> Setting:
+        return Setting(
+            data_dir=self._wish.data_dir,
+            cache_dir=cache_dir(self._wish.environment),
+            checkpoint_seconds=self._wish.checkpoint_seconds,
+        )
 
     def _set_state(self, state: StudyState, error: str | None = None) -> None:
         with self._writer.transaction() as write:

@@ -11,6 +11,8 @@ from pathlib import Path
 from hpsearch.errors import ArtifactMissing, StorageFull, is_full
 from hpsearch.execution.messages import Saved
 
+CHECKPOINT = "the checkpoint "  # how every sentence about one that cannot be read begins
+
 
 def save(content: bytes, epoch: int, directory: str | None, name: str) -> Saved:
     """A checkpoint as the file `name` in `directory`, or as bytes in the message where `directory` is None.
@@ -39,9 +41,9 @@ def load(saved: Saved) -> bytes:
     try:
         content = Path(saved.path).read_bytes()
     except OSError as error:
-        raise ArtifactMissing(f"the checkpoint {saved.path} cannot be read: {error.strerror}") from error
+        raise ArtifactMissing(f"{CHECKPOINT}{saved.path} cannot be read: {error.strerror}") from error
     if hashlib.sha256(content).hexdigest() != saved.sha256:
-        raise ArtifactMissing(f"the checkpoint {saved.path} has other content than when it was written")
+        raise ArtifactMissing(f"{CHECKPOINT}{saved.path} has other content than when it was written")
     return content
 
 

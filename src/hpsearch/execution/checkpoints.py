@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from hpsearch.execution.messages import Saved
 from hpsearch.execution.records import Records
@@ -14,6 +14,8 @@ from hpsearch.study import Direction, Objective, Trial, TrialState
 class Checkpoints:
     """Keeps what goes on needs: the last of every trial that has not ended, that may be promoted, or is among the best.
 
+    Of a trial that has not ended the one before stays too, for the day that the last turns out to be damaged.
+
     Args:
         table: the trials.
         records: where files are noted and dropped.
@@ -21,7 +23,7 @@ class Checkpoints:
         keep_best: of that many of the best complete trials the kept weights may be evaluated without a retrain.
         ran_its_budget: whether a trial's weights are what a retrain would give, but for the seed.
         full_epochs: a trial of fewer epochs may still be promoted.
-        found: what there is already, by trial.
+        found: what there is already, by trial, the last one last.
     """
 
     def __init__(
@@ -32,7 +34,7 @@ class Checkpoints:
         keep_best: int,
         ran_its_budget: Callable[[Trial], bool],
         full_epochs: int,
-        found: Mapping[int, Saved],
+        found: Mapping[int, Sequence[Saved]],
     ) -> None:
         self._table = table
         self._records = records
@@ -41,13 +43,15 @@ class Checkpoints:
         self._keep_best = keep_best
         self._ran_its_budget = ran_its_budget
         self._full_epochs = full_epochs
-        self._own = dict(found)
+        self._own = {number: saved[-1] for number, saved in found.items()}
+        self._before = {number: saved[-2] for number, saved in found.items() if len(saved) > 1}
         self._search_is_over = False
         self._ranking: list[tuple[float, int]] = []  # complete trials, the best first, ties to the lower number
         self._promotions: dict[int, Trial] = {}  # ended ones, by their parent
         for trial in table:
             if trial.state.is_ended:
                 self._note(trial)
+                self._drop_before(trial.number)
         self._drop_needless()
 
     def of(self, trial: Trial) -> Saved | None:
@@ -74,19 +78,28 @@ class Checkpoints:
         return None if has_come_there else worst_kept
 
     def keep(self, number: int, saved: Saved) -> None:
-        """Take in a newer checkpoint; the one before goes."""
-        if self._own.get(number) != saved:
-            self._drop(number)
-            self._own[number] = saved
-            self._records.checkpoint(number, saved)
+        """Take in a newer checkpoint; the one before stays beside it, and the one before that goes."""
+        last = self._own.get(number)
+        if last == saved:
+            return
+        self._drop_before(number)
+        if last is not None:
+            self._before[number] = last
+        self._own[number] = saved
+        self._records.checkpoint(number, saved)
 
     def forget(self, trial: Trial) -> None:
-        """The checkpoint that `trial` was to go on from is no good."""
-        self._drop(self._holder(trial))
+        """The checkpoint that `trial` was to go on from is no good; the one before, if any, takes its place."""
+        holder = self._holder(trial)
+        self._drop_last(holder)
+        before = self._before.pop(holder, None)
+        if before is not None:
+            self._own[holder] = before
 
     def ended(self, trial: Trial) -> None:
         """Let go of what nobody needs now that `trial` has ended."""
         self._note(trial)
+        self._drop_before(trial.number)
         self._drop_if_needless(trial.number)
         if trial.parent is not None:
             self._drop_if_needless(trial.parent)
@@ -141,6 +154,15 @@ class Checkpoints:
             self._drop(number)
 
     def _drop(self, number: int) -> None:
+        self._drop_before(number)
+        self._drop_last(number)
+
+    def _drop_last(self, number: int) -> None:
         saved = self._own.pop(number, None)
+        if saved is not None:
+            self._records.drop_checkpoint(saved)
+
+    def _drop_before(self, number: int) -> None:
+        saved = self._before.pop(number, None)
         if saved is not None:
             self._records.drop_checkpoint(saved)

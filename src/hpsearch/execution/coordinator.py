@@ -11,7 +11,6 @@ import math
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from hpsearch.errors import StorageFull, StudyFailed
 from hpsearch.execution.ends import Ends
@@ -32,7 +31,9 @@ from hpsearch.execution.messages import (
 )
 from hpsearch.execution.progress import Observer
 from hpsearch.execution.records import Records
+from hpsearch.execution.seating import Waiting, assign
 from hpsearch.execution.seats import Seat, Seats
+from hpsearch.execution.setting import Setting
 from hpsearch.search import SearchBackend, Verdict
 from hpsearch.space import Space
 from hpsearch.space.configuration import Configuration
@@ -42,15 +43,6 @@ from hpsearch.training.task import Task
 log = logging.getLogger(__name__)
 
 _TICK_SECONDS = 1.0  # how often people's requests and the clock are looked at
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """Where a search runs: what is neither asked nor found out."""
-
-    data_dir: str | None = None
-    cache_dir: str | None = None
-    keep_best: int = 0  # checkpoints of that many best trials are kept for an evaluation without a retrain
 
 
 class Coordinator:
@@ -137,22 +129,22 @@ class Coordinator:
     # To the slots --------------------------------------------------------------------------------------------
 
     def _may_propose(self) -> bool:
-        return self._ends.reason is None and self._trials.may_propose(self._seats.slots, len(self._seats.free))
+        return self._ends.reason is None and self._trials.may_propose(len(self._seats.slots), len(self._seats.free))
 
     def _dispatch(self) -> None:
         """Give waiting trials to free slots, the lowest number first."""
         if self._ends.reason is not None:
             return
         budget = self._ends.budget
-        for slot in self._seats.free:
-            if not self._trials.waiting or budget.left == 0:
+        for slot, waiting in assign(self._trials.waiting, self._seats.slots, self._seats.busy):
+            if budget.left == 0:
                 break
-            self._seat(slot)
+            self._seat(slot, waiting)
         if budget.left == 0 and not self._seats and not self._trials.are_through:
             self._ends.ask(End.MAX_EPOCHS_TOTAL)
 
-    def _seat(self, slot: Slot) -> None:
-        trial, checkpoint = self._trials.start()
+    def _seat(self, slot: Slot, waiting: Waiting) -> None:
+        trial, checkpoint = self._trials.start(waiting.trial)
         living = self._trials.living(trial.number)
         self._records.open_attempt(trial.number, f"slot-{slot.index}", platform.node(), trial.epochs_done)
         job = Job(
@@ -163,8 +155,10 @@ class Coordinator:
             checkpoint_dir=str(self._records.checkpoint_dir),
             final_checkpoint=self._trials.checkpoints.wants_final(trial),
             only_from=self._trials.checkpoints.only_from(trial),
+            alone=waiting.alone,
+            checkpoint_seconds=self._setting.checkpoint_seconds,
         )
-        self._grant(self._seats.seat(slot, job), trial.epochs - trial.epochs_done)
+        self._grant(self._seats.seat(slot, job, waiting), trial.epochs - trial.epochs_done)
 
     def _task(self, trial: Trial, configuration: Configuration) -> Task:
         return Task(
@@ -258,14 +252,18 @@ class Coordinator:
         self._trials.go_on_without_checkpoint(seat.trial, event.error)
 
     def _take_loss(self, event: SlotLost) -> None:
-        seat = self._seats.lose(event)
-        if seat is None or seat.closed:
-            return
-        log.warning("slot %d lost its worker during trial %d: %s", event.slot, seat.trial, event.error.splitlines()[0])
-        self._ends.budget.give_back(seat.granted)
-        self._records.close_attempt(seat.trial, seat.attempt, AttemptOutcome.LOST, event.error)
-        self._records.worker_gone(seat.trial)
-        self._trials.lose(seat.trial, event.error)
+        seat, closed = self._seats.lose(event)
+        if seat is not None and not seat.closed:
+            why = event.error.splitlines()[0]
+            log.warning("slot %d lost its worker during trial %d: %s", event.slot, seat.trial, why)
+            self._ends.budget.give_back(seat.granted)
+            self._records.close_attempt(seat.trial, seat.attempt, AttemptOutcome.LOST, event.error, seat.peak)
+            self._records.worker_gone(seat.trial)
+            self._trials.lose(seat.trial, event.slot, event.error)
+        if closed is not None:
+            self._records.event("slot", closed)
+            if not self._seats.slots:
+                self._ends.fail(f"no slot is left: {closed}")
 
     def _give_up(self, seat: Seat, kind: ErrorKind, error: str) -> None:
         """Fail a trial in the middle of its attempt."""
@@ -276,7 +274,7 @@ class Coordinator:
         """Close an attempt at once; whatever its worker still says about it changes nothing."""
         self._ends.budget.give_back(seat.granted)
         seat.granted = 0
-        self._records.close_attempt(seat.trial, seat.attempt, outcome, error)
+        self._records.close_attempt(seat.trial, seat.attempt, outcome, error, seat.peak)
         self._seats.close(seat)
 
     # People and the clock ------------------------------------------------------------------------------------
@@ -308,6 +306,6 @@ class Coordinator:
 
     def _cut(self, seat: Seat, error: str) -> None:
         self._ends.budget.give_back(seat.granted)
-        self._records.close_attempt(seat.trial, seat.attempt, AttemptOutcome.TIMEOUT, error)
+        self._records.close_attempt(seat.trial, seat.attempt, AttemptOutcome.TIMEOUT, error, seat.peak)
         self._records.worker_gone(seat.trial)
         self._seats.kill(seat)

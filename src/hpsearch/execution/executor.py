@@ -15,13 +15,15 @@ class Slot:
 
     Attributes:
         index: from 0.
-        gpu: what goes into CUDA_VISIBLE_DEVICES; None hides every GPU.
+        gpu: its device, as CUDA_VISIBLE_DEVICES names it; None hides every GPU, all such slots share the processor.
         threads: CPU threads of its worker.
+        gpu_memory_bytes: what its worker may take of a GPU that it shares; None lets it take what it needs.
     """
 
     index: int
     gpu: str | None = None
     threads: int = 1
+    gpu_memory_bytes: int | None = None
 
 
 class Executor(Protocol):
@@ -29,7 +31,7 @@ class Executor(Protocol):
 
     @property
     def slots(self) -> Sequence[Slot]:
-        """All slots, busy or not."""
+        """All slots that have not been closed, busy or not."""
         ...
 
     def open(self) -> None:
@@ -37,7 +39,10 @@ class Executor(Protocol):
         ...
 
     def submit(self, slot: Slot, job: Job) -> None:
-        """Give `job` to a free slot. It loads, builds and then waits for `advance`."""
+        """Give `job` to a free slot. It loads, builds and then waits for `advance`.
+
+        One that runs alone needs all slots of its device free.
+        """
         ...
 
     def advance(self, slot: Slot, epochs: int = 1, checkpoint: bool = False) -> None:
@@ -50,6 +55,10 @@ class Executor(Protocol):
 
     def kill(self, slot: Slot) -> None:
         """End the slot's worker now, whatever it does. The next `submit` starts another; no event follows."""
+        ...
+
+    def retire(self, slot: Slot) -> None:
+        """Close a free slot for good: its workers only die."""
         ...
 
     def wait(self, timeout_seconds: float) -> Sequence[Event]:

@@ -47,6 +47,11 @@ class InlineExecutor:
         """Forget the slot's job."""
         self._jobs.pop(slot.index, None)
 
+    def retire(self, slot: Slot) -> None:
+        """Leave the slot out from now on."""
+        self.kill(slot)
+        self.slots = tuple(other for other in self.slots if other != slot)
+
     def wait(self, timeout_seconds: float) -> Sequence[Event]:
         """Take the next step of the slot whose turn it is; slots with nothing to do are passed over."""
         for offset in range(len(self.slots)):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hpsearch.errors import StorageFull
+from hpsearch.errors import StorageFull, StudyFailed
 from hpsearch.execution.ends import Ends
 from hpsearch.execution.executor import Executor, Slot
 from hpsearch.execution.messages import (
@@ -21,26 +21,35 @@ from hpsearch.execution.messages import (
     Saved,
     SlotLost,
 )
+from hpsearch.execution.seating import Waiting, assign
 from hpsearch.execution.seats import Seat, Seats
 from hpsearch.study import ErrorKind
 
 log = logging.getLogger(__name__)
 
 _LOST_IN_A_ROW = 3
+_OUT_OF_MEMORY = 1  # times that a job survives
 _TICK_SECONDS = 1.0
 
 
 @dataclass(slots=True)
 class _Pending:
     job: Job
+    before: Saved | None = None  # the checkpoint before the job's, should that be damaged
     losses: int = 0  # lost workers since an epoch finished
+    lost_on: frozenset[int] = frozenset()  # in these slots
     errors: int = 0
+    ooms: int = 0
+
+    def as_waiting(self) -> Waiting:
+        return Waiting(self.job.trial, self.lost_on, alone=self.ooms > 0)
 
 
 class JobRunner:
     """Runs jobs, each named by its `trial`, to their ends.
 
-    A lost worker costs a job nothing but the epochs since its last checkpoint; an error costs one of `retries`.
+    A lost worker costs a job nothing but the epochs since its last checkpoint; an error costs one of `retries`; one
+    that runs out of memory is tried once more, alone on its device.
 
     Args:
         executor: an open one, free.
@@ -77,9 +86,18 @@ class JobRunner:
         """End every job after its present epoch, with a checkpoint. Safe to call from a signal handler."""
         self._stopping = True
 
-    def run(self, jobs: Sequence[Job]) -> bool:
-        """Run `jobs` to their ends; False where a stop came before. Raises StorageFull."""
-        self._waiting = [_Pending(job) for job in jobs]
+    def run(self, jobs: Sequence[Job], before: Mapping[int, Saved] | None = None) -> bool:
+        """Run `jobs` to their ends; False where a stop came before.
+
+        Args:
+            jobs: what to run.
+            before: by job, the checkpoint before the one that it starts from, should that be damaged.
+
+        Raises:
+            StorageFull: a worker had no room for a file.
+            StudyFailed: every slot was closed, since its workers only died.
+        """
+        self._waiting = [_Pending(job, (before or {}).get(job.trial)) for job in jobs]
         while self._seats or (self._waiting and not self._stopping):
             if self._stop_requested():
                 self._stopping = True
@@ -95,23 +113,28 @@ class JobRunner:
         return not self._waiting
 
     def _fill(self) -> None:
-        for slot in self._seats.free:
-            if self._waiting:
-                self._seat(slot, self._waiting.pop(0))
+        by_job = {pending.job.trial: pending for pending in self._waiting}
+        queue = [pending.as_waiting() for pending in self._waiting]
+        for slot, waiting in assign(queue, self._seats.slots, self._seats.busy):
+            pending = by_job[waiting.trial]
+            self._waiting.remove(pending)
+            self._seat(slot, pending, waiting)
 
-    def _seat(self, slot: Slot, pending: _Pending) -> None:
-        job = pending.job
+    def _seat(self, slot: Slot, pending: _Pending, waiting: Waiting) -> None:
+        job = pending.job = replace(pending.job, alone=waiting.alone)
         self._running[job.trial] = pending
-        seat = self._seats.seat(slot, job)
+        seat = self._seats.seat(slot, job, waiting)
         left = job.task.epochs - (job.checkpoint.epoch if job.checkpoint is not None else 0)
         if left > 0:
             self._seats.advance(seat, left)
 
     def _take(self, event: Event) -> None:
         if isinstance(event, SlotLost):
-            lost = self._seats.lose(event)
+            lost, closed = self._seats.lose(event)
             if lost is not None:
                 self._lose(self._running.pop(lost.trial), event)
+            if closed is not None and not self._seats.slots:
+                raise StudyFailed(f"no slot is left: {closed}")
             return
         seat = self._seats.speaker(event)
         if seat is None:
@@ -119,7 +142,7 @@ class JobRunner:
         pending = self._running[seat.trial]
         self._on_event(pending.job, event)
         if isinstance(event, EpochDone):
-            pending.losses = 0
+            pending.losses, pending.lost_on = 0, frozenset()
             self._keep(pending, event.checkpoint)
         elif isinstance(event, Finished):
             del self._running[seat.trial]
@@ -137,21 +160,30 @@ class JobRunner:
 
     def _keep(self, pending: _Pending, saved: Saved | None) -> None:
         if saved is not None:
+            pending.before = pending.job.checkpoint
             pending.job = replace(pending.job, checkpoint=saved)
 
     def _lose(self, pending: _Pending, event: SlotLost) -> None:
         log.warning("slot %d lost its worker: %s", event.slot, event.error.splitlines()[0])
         pending.losses += 1
+        pending.lost_on |= {event.slot}
         self._again(pending, pending.losses < _LOST_IN_A_ROW, ErrorKind.LOST, event.error)
 
     def _start_over(self, pending: _Pending, event: CheckpointLost) -> None:
-        log.warning("training starts over from its first epoch: %s", event.error)
-        pending.job = replace(pending.job, checkpoint=None, attempt=pending.job.attempt + 1)
+        before, pending.before = pending.before, None
+        where = "starts over from its first epoch" if before is None else f"goes on from epoch {before.epoch}"
+        log.warning("training %s: %s", where, event.error)
+        pending.job = replace(pending.job, checkpoint=before, attempt=pending.job.attempt + 1)
         self._waiting.insert(0, pending)
 
     def _retry(self, pending: _Pending, kind: ErrorKind, error: str) -> None:
-        pending.errors += 1
-        self._again(pending, kind is not ErrorKind.NAN and pending.errors <= self._retries, kind, error)
+        if kind is ErrorKind.OOM:
+            pending.ooms += 1
+            may = pending.ooms <= _OUT_OF_MEMORY
+        else:
+            pending.errors += 1
+            may = kind is not ErrorKind.NAN and pending.errors <= self._retries
+        self._again(pending, may, kind, error)
 
     def _again(self, pending: _Pending, may: bool, kind: ErrorKind, error: str) -> None:
         if may:

@@ -14,7 +14,8 @@ from hpsearch.execution.limits import End, ran_its_budget
 from hpsearch.execution.messages import EpochDone, Saved
 from hpsearch.execution.outcomes import as_its_parent, with_epoch, with_parents_epoch, without_epochs_beyond
 from hpsearch.execution.proposing import Proposer
-from hpsearch.execution.records import History, Records
+from hpsearch.execution.records import COORDINATOR_ENDED, History, Records
+from hpsearch.execution.seating import Waiting
 from hpsearch.execution.table import Table
 from hpsearch.execution.telling import Telling
 from hpsearch.search import NoProposal, SearchBackend, Verdict
@@ -25,6 +26,7 @@ from hpsearch.study import AttemptOutcome, ErrorKind, Order, Study, Trial, Trial
 log = logging.getLogger(__name__)
 
 _LOST_IN_A_ROW = 3  # workers lost at one trial with no epoch finished between
+_OUT_OF_MEMORY = 1  # times that a trial survives
 
 
 @dataclass(slots=True)
@@ -34,7 +36,9 @@ class Living:
     configuration: Configuration
     attempts: int = 0
     errors: int = 0  # so far, for `retries`
+    ooms: int = 0  # times that it ran out of memory
     losses: int = 0  # lost workers since an epoch finished
+    lost_on: frozenset[int] = frozenset()  # in these slots, as far as this coordinator saw
     reported: int = 0  # the backend has the objective up to this epoch
 
 
@@ -83,9 +87,12 @@ class Lives:
         return self._exhausted and not self._waiting
 
     @property
-    def waiting(self) -> int:
-        """How many wait for a slot."""
-        return len(self._waiting)
+    def waiting(self) -> list[Waiting]:
+        """Who waits for a slot, in number order."""
+        return [
+            Waiting(number, living.lost_on, alone=living.ooms > 0)
+            for number, living in ((number, self._living[number]) for number in self._waiting)
+        ]
 
     def living(self, number: int) -> Living:
         """What is known of a trial that has not ended."""
@@ -135,10 +142,12 @@ class Lives:
             self._space.configuration(trial.parameters),
             attempts=attempts,
             errors=history.errors.get(trial.number, 0),
+            ooms=history.ooms.get(trial.number, 0),
+            losses=history.losses.get(trial.number, 0),
             reported=max(trial.values, default=0),
         )
         if trial.state is TrialState.RUNNING:
-            self._records.close_attempt(trial.number, attempts, AttemptOutcome.LOST, "the coordinator ended")
+            self._records.close_attempt(trial.number, attempts, AttemptOutcome.LOST, COORDINATOR_ENDED)
         self.requeue(trial.number)
 
     def _look_at_the_target(self) -> None:
@@ -197,9 +206,10 @@ class Lives:
             self._living[trial.number] = Living(self._space.configuration(trial.parameters))
             self._waiting.append(trial.number)
 
-    def start(self) -> tuple[Trial, Saved | None]:
-        """The waiting trial with the lowest number, now running, and the checkpoint that it goes on from."""
-        trial = self.table[self._waiting.pop(0)]
+    def start(self, number: int) -> tuple[Trial, Saved | None]:
+        """A waiting trial, now running, and the checkpoint that it goes on from."""
+        trial = self.table[number]
+        self._waiting.remove(number)
         self._living[trial.number].attempts += 1
         checkpoint = self.checkpoints.of(trial)
         start = checkpoint.epoch if checkpoint is not None else 0
@@ -210,7 +220,7 @@ class Lives:
     def epoch(self, event: EpochDone) -> Verdict:
         """An epoch of a running trial has finished; what the backend says to it."""
         trial, living = self.table[event.trial], self._living[event.trial]
-        living.losses = 0
+        living.losses, living.lost_on = 0, frozenset()
         self.keep(trial.number, event.checkpoint)
         parent = self._parent(trial)
         if parent is not None and event.epoch <= parent.epochs_done:
@@ -253,18 +263,27 @@ class Lives:
         bisect.insort(self._waiting, number)
 
     def retry(self, number: int, kind: ErrorKind, error: str) -> None:
-        """An attempt has failed: another one, as often as `retries` says; a divergence would only come again."""
-        living = self._living[number]
-        living.errors += 1
-        if kind is ErrorKind.NAN or living.errors > self._space.limits.retries:
-            self.fail(number, kind, error)
-        else:
-            self.requeue(number)
+        """An attempt has failed: another one, as often as `retries` says; a divergence would only come again.
 
-    def lose(self, number: int, error: str) -> None:
-        """An attempt has lost its worker: another one, unless nothing comes of them."""
+        One that ran out of memory is tried once more, alone on its device, whatever `retries` says.
+        """
+        living = self._living[number]
+        if kind is ErrorKind.OOM:
+            living.ooms += 1
+            may = living.ooms <= _OUT_OF_MEMORY
+        else:
+            living.errors += 1
+            may = kind is not ErrorKind.NAN and living.errors <= self._space.limits.retries
+        if may:
+            self.requeue(number)
+        else:
+            self.fail(number, kind, error)
+
+    def lose(self, number: int, slot: int, error: str) -> None:
+        """An attempt has lost its worker: another one, elsewhere if there is a slot, unless nothing comes of it."""
         living = self._living[number]
         living.losses += 1
+        living.lost_on |= {slot}
         if living.losses >= _LOST_IN_A_ROW:
             self.fail(number, ErrorKind.LOST, error)
         else:

@@ -28,6 +28,7 @@ class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection
     words: IO[bytes]  # its stdout and stderr
+    alone: bool  # has its device to itself
     job: Job | None = None
 
 
@@ -64,8 +65,15 @@ class LocalExecutor:
             self._worker(slot)
 
     def submit(self, slot: Slot, job: Job) -> None:
-        """Give `job` to a free slot; a dead worker is replaced first."""
-        worker = self._worker(slot)
+        """Give `job` to a free slot; a dead worker is replaced first.
+
+        A job that runs alone gets a fresh one, and those of the other slots of its device go until they have work.
+        """
+        if job.alone:
+            for other in self.slots:
+                if other.gpu == slot.gpu:
+                    self.kill(other)
+        worker = self._worker(slot, alone=job.alone)
         worker.job = job
         self._send(worker, job)
 
@@ -87,6 +95,11 @@ class LocalExecutor:
         if worker is not None:
             self._end(worker, 0.0)
             worker.words.close()
+
+    def retire(self, slot: Slot) -> None:
+        """Close a free slot for good."""
+        self.kill(slot)
+        self.slots = tuple(other for other in self.slots if other != slot)
 
     def wait(self, timeout_seconds: float) -> Sequence[Event]:
         """All that workers have said; waits for the first word, then takes what else is there."""
@@ -132,13 +145,16 @@ class LocalExecutor:
             error=f"{_how(worker.process.returncode)}{_last_words(worker)}",
         )
 
-    def _worker(self, slot: Slot) -> _Worker:
+    def _worker(self, slot: Slot, *, alone: bool = False) -> _Worker:
         worker = self._workers.get(slot.index)
+        if worker is not None and worker.alone and not alone:
+            self.kill(slot)
+            worker = None
         if worker is None:
-            worker = self._workers[slot.index] = self._start(slot)
+            worker = self._workers[slot.index] = self._start(slot, alone)
         return worker
 
-    def _start(self, slot: Slot) -> _Worker:
+    def _start(self, slot: Slot, alone: bool) -> _Worker:
         ours, theirs = socket.socketpair()
         settings = WorkerSettings(
             name=f"slot-{slot.index}",
@@ -146,6 +162,7 @@ class LocalExecutor:
             deterministic=self._deterministic,
             prepare=self._prepare,
             parent=os.getpid(),
+            gpu_memory_bytes=None if alone else slot.gpu_memory_bytes,
         )
         # a file and not a pipe, so that a talkative library can never block a worker
         words = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
@@ -158,7 +175,7 @@ class LocalExecutor:
                 stdout=words,
                 stderr=subprocess.STDOUT,
             )
-        return _Worker(process, Connection(ours.detach()), words)
+        return _Worker(process, Connection(ours.detach()), words, alone)
 
     def _environment_of(self, slot: Slot) -> dict[str, str]:
         threads = str(slot.threads)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from hpsearch.study import ErrorKind
 from hpsearch.training.task import Evaluation, Task
 
+CHECKPOINT_SECONDS = 30.0  # a crash costs at most this much training, and an epoch
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
@@ -32,6 +34,8 @@ class Job:
     final_checkpoint: bool = False  # make one when the last epoch is through (promotions, kept weights) ...
     only_from: float | None = None  # ... if the objective has come to this value; None: in any case
     evaluate: bool = False  # after the last epoch: read the test split once, score, and send the model file
+    alone: bool = False  # in a fresh worker that has its device to itself, without a memory cap
+    checkpoint_seconds: float = CHECKPOINT_SECONDS  # of training, after which a checkpoint is made
 
 
 # What the coordinator says ---------------------------------------------------------------------------------------
@@ -86,6 +90,7 @@ class EpochDone:
     seconds: float
     stopped_early: bool = False
     checkpoint: Saved | None = None
+    peak_memory_bytes: int | None = None  # of the worker so far
 
 
 @dataclass(frozen=True, slots=True)

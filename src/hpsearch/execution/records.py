@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from hpsearch.execution.checkpoint_files import CHECKPOINT
 from hpsearch.execution.messages import EpochDone, Saved, Started
 from hpsearch.storage import Store, Write, Writer, remove_strays
-from hpsearch.study import AttemptOutcome, Study, Trial
+from hpsearch.study import Attempt, AttemptOutcome, Study, Trial
 
 _CHECKPOINT = "checkpoint"
 _CHECKPOINTS = "checkpoints"  # the folder
-_ERRORS = (AttemptOutcome.ERROR, AttemptOutcome.OOM, AttemptOutcome.TIMEOUT)
+_ERRORS = (AttemptOutcome.ERROR, AttemptOutcome.TIMEOUT)
+COORDINATOR_ENDED = "the coordinator ended"  # the error of an attempt that it left open
+_NO_WORKERS_DEATH = (COORDINATOR_ENDED, CHECKPOINT)  # how the errors of other lost attempts begin
 _LOOK_SECONDS = 1.0  # how often people's requests are read, and the time that passed is written
 
 
@@ -26,15 +29,19 @@ class History:
 
     Attributes:
         trials: all, with their own epochs' objectives.
-        checkpoints: the last one of each trial that has a file for it.
+        checkpoints: of each trial that has a file, by epoch.
         attempts: how many each trial has had.
         errors: how many of them ended by an error, which `retries` counts.
+        ooms: how many of them ran out of memory.
+        losses: how many of them lost their worker since the trial's last epoch; the coordinator's own ends left out.
     """
 
     trials: Sequence[Trial]
-    checkpoints: Mapping[int, Saved] = field(default_factory=dict)
+    checkpoints: Mapping[int, Sequence[Saved]] = field(default_factory=dict)
     attempts: Mapping[int, int] = field(default_factory=dict)
     errors: Mapping[int, int] = field(default_factory=dict)
+    ooms: Mapping[int, int] = field(default_factory=dict)
+    losses: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def epochs_trained(self) -> int:
@@ -83,26 +90,35 @@ class Records:
     def load(self) -> History:
         """All rows that the search goes on from. Files that no row names, left by a crash, are removed."""
         trials = self._store.trials(self._study.id, with_values=self._study.objective.metric)
-        checkpoints: dict[int, Saved] = {}
+        checkpoints: dict[int, list[Saved]] = {}
         artifacts = self._store.artifacts(self._study.id, kind=_CHECKPOINT)
         remove_strays(self._artifacts_dir, _CHECKPOINTS, artifacts)
         for artifact in artifacts:
             assert artifact.trial is not None
             assert artifact.epoch is not None
-            last = checkpoints.get(artifact.trial)
-            if last is None or last.epoch < artifact.epoch:
-                checkpoints[artifact.trial] = Saved(
+            checkpoints.setdefault(artifact.trial, []).append(
+                Saved(
                     epoch=artifact.epoch,
                     sha256=artifact.sha256,
                     size_bytes=artifact.size_bytes,
                     path=str(self._artifacts_dir / artifact.path),
                 )
+            )
+        for saved in checkpoints.values():
+            saved.sort(key=lambda one: one.epoch)
         attempts = self._store.attempts(self._study.id)
+        fruitful = self._store.last_fruitful_attempts(self._study.id)
         return History(
             trials,
             checkpoints,
             attempts=Counter(attempt.trial for attempt in attempts),
             errors=Counter(attempt.trial for attempt in attempts if attempt.outcome in _ERRORS),
+            ooms=Counter(attempt.trial for attempt in attempts if attempt.outcome is AttemptOutcome.OOM),
+            losses=Counter(
+                attempt.trial
+                for attempt in attempts
+                if _lost_its_worker(attempt) and attempt.attempt > fruitful.get(attempt.trial, 0)
+            ),
         )
 
     # What changed --------------------------------------------------------------------------------------------
@@ -247,6 +263,10 @@ class Records:
 
 def _mark_done(action: int, write: Write) -> None:
     write.mark_done(action)
+
+
+def _lost_its_worker(attempt: Attempt) -> bool:
+    return attempt.outcome is AttemptOutcome.LOST and not (attempt.error or "").startswith(_NO_WORKERS_DEATH)
 
 
 def _fields(trial: Trial) -> dict[str, object]:

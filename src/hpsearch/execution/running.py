@@ -29,8 +29,6 @@ from hpsearch.execution.messages import (
 from hpsearch.study import ErrorKind
 from hpsearch.training.task import Trainer
 
-CHECKPOINT_SECONDS = 30.0  # a crash costs at most this much training, and an epoch
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -132,7 +130,7 @@ class RunningJob:
         wanted = self._checkpoint_when_spent and self._granted == 0
         through = self._is_through()  # then the end makes its own
         saved = None
-        if not through and (wanted or self._seconds_since_checkpoint >= CHECKPOINT_SECONDS):
+        if not through and (wanted or self._seconds_since_checkpoint >= self.job.checkpoint_seconds):
             saved = self._save(trainer)
         return EpochDone(
             trial=self.job.trial,
@@ -142,6 +140,7 @@ class RunningJob:
             seconds=result.seconds,
             stopped_early=result.stopped_early,
             checkpoint=saved,
+            peak_memory_bytes=peak_memory_bytes(),
         )
 
     def _look_at(self, values: Mapping[str, float]) -> None:

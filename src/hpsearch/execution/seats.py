@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hpsearch.execution.executor import Executor, Slot
-from hpsearch.execution.messages import Job, LastWord, SlotLost, Word
+from hpsearch.execution.health import DEATHS, Health
+from hpsearch.execution.messages import EpochDone, Job, LastWord, SlotLost, Word
+from hpsearch.execution.seating import Waiting
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -17,11 +22,13 @@ class Seat:
     slot: Slot
     trial: int
     attempt: int
+    waited: Waiting  # as what it waited for the slot
     granted: int = 0  # epochs asked for and not yet reported
     stopping: bool = False  # asked to stop after its epoch
     met_target: bool = False  # and that is why: its trial is complete then
     closed: bool = False  # the attempt is closed; the slot is only waited for
     since: float = field(default=math.inf)  # clock of the last sign of progress; inf while data load
+    peak: int | None = None  # bytes of memory that its worker had at most, as far as it has said
 
 
 class Seats:
@@ -37,6 +44,7 @@ class Seats:
         self._clock = clock
         self._seats: dict[int, Seat] = {}  # by slot index
         self._orders: list[Callable[[], None]] = []
+        self._health = Health()
 
     def __len__(self) -> int:
         return len(self._seats)
@@ -45,9 +53,9 @@ class Seats:
         return iter(list(self._seats.values()))
 
     @property
-    def slots(self) -> int:
-        """How many there are, busy or not."""
-        return len(self._executor.slots)
+    def slots(self) -> Sequence[Slot]:
+        """All that have not been closed, busy or not."""
+        return self._executor.slots
 
     @property
     def has_orders(self) -> bool:
@@ -59,10 +67,15 @@ class Seats:
         """Slots with nothing to do."""
         return [slot for slot in self._executor.slots if slot.index not in self._seats]
 
-    def seat(self, slot: Slot, job: Job) -> Seat:
+    @property
+    def busy(self) -> Mapping[int, Waiting]:
+        """As what the others' jobs waited, by slot index."""
+        return {index: seat.waited for index, seat in self._seats.items()}
+
+    def seat(self, slot: Slot, job: Job, waited: Waiting) -> Seat:
         """Give `job` to a free slot."""
         self._orders.append(lambda: self._executor.submit(slot, job))
-        seat = self._seats[slot.index] = Seat(slot, job.trial, job.attempt)
+        seat = self._seats[slot.index] = Seat(slot, job.trial, job.attempt, waited)
         return seat
 
     def advance(self, seat: Seat, epochs: int) -> None:
@@ -89,14 +102,25 @@ class Seats:
         for seat in self._seats.values():
             if (seat.trial, seat.attempt) == (event.trial, event.attempt):
                 seat.since = self._clock()
+                if isinstance(event, EpochDone):
+                    seat.peak = event.peak_memory_bytes
+                    self._health.epoch(seat.slot.index)
                 if isinstance(event, LastWord):
                     del self._seats[seat.slot.index]
                 return seat
         return None
 
-    def lose(self, event: SlotLost) -> Seat | None:
-        """The seat of a slot whose worker is gone, left now."""
-        return self._seats.pop(event.slot, None)
+    def lose(self, event: SlotLost) -> tuple[Seat | None, str | None]:
+        """The seat of a slot whose worker is gone, left now; and what to say where the slot is closed for it."""
+        seat = self._seats.pop(event.slot, None)
+        slot = next((slot for slot in self._executor.slots if slot.index == event.slot), None)
+        if slot is None or not self._health.death(event.slot, seat.trial if seat is not None else None):
+            return seat, None
+        self._executor.retire(slot)
+        why = event.error.splitlines()[0]
+        closed = f"slot {event.slot} is closed: its worker died {DEATHS} times before it finished an epoch, last: {why}"
+        log.error(closed)
+        return seat, closed
 
     def seconds_since_progress(self, seat: Seat) -> float:
         """How long a seat has been silent, counted from when its data were loaded and its model was built."""

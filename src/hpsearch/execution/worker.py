@@ -33,6 +33,7 @@ class WorkerSettings:
         deterministic: op determinism.
         prepare: import and set up the training library while waiting for the first job.
         parent: pid of the coordinator.
+        gpu_memory_bytes: what it may take of its GPU; None lets its share grow with need.
     """
 
     name: str
@@ -40,6 +41,7 @@ class WorkerSettings:
     deterministic: bool
     prepare: bool
     parent: int
+    gpu_memory_bytes: int | None = None
 
     def to_json(self) -> str:
         """The form that `main` reads."""
@@ -77,7 +79,9 @@ class Device:
             from hpsearch.training.process import configure_process
 
             self._description = configure_process(
-                threads=self._settings.threads, deterministic=self._settings.deterministic
+                threads=self._settings.threads,
+                deterministic=self._settings.deterministic,
+                gpu_memory_bytes=self._settings.gpu_memory_bytes,
             )
         return self._description
 

@@ -12,6 +12,7 @@ from hpsearch.execution.executor import Executor
 from hpsearch.execution.jobs import JobRunner
 from hpsearch.execution.limits import ran_its_budget
 from hpsearch.execution.messages import EpochDone, Event, Finished, Job, Saved, Started
+from hpsearch.execution.setting import Setting
 from hpsearch.report.choosing import last_checkpoint
 from hpsearch.space import Space
 from hpsearch.space.configuration import Configuration
@@ -105,8 +106,7 @@ class Retraining:
         store: for reading.
         writer: the study's, through its lease.
         executor: an open one, free.
-        data_dir: where ``NAME.npz`` data sets lie.
-        cache_dir: where decoded arrays are kept.
+        setting: folders, and how often a checkpoint is made.
         show: is given one line of news at a time.
 
     Attributes:
@@ -120,21 +120,20 @@ class Retraining:
         store: Store,
         writer: Writer,
         executor: Executor,
-        data_dir: str | None,
-        cache_dir: str | None,
+        setting: Setting,
         show: Callable[[str], None],
     ) -> None:
         self._study = study
         self._space = space
         self._store = store
         self._writer = writer
-        self._data_dir = data_dir
-        self._cache_dir = cache_dir
+        self._setting = setting
         self._show = show
         self._folder = store.artifacts_dir(study.id)
         self._wanted: dict[int, Wanted] = {}  # by evaluation id, which is the job's `trial`
         self._devices: dict[int, str] = {}
-        self._checkpoints: dict[int, str] = {}  # path of the last one
+        self._checkpoints: dict[int, list[str]] = {}  # paths of the last two, the last one last
+        self._before: dict[int, Saved] = {}
         self._shown_at = 0.0
         self.failed = 0
         self._runner = JobRunner(
@@ -156,12 +155,13 @@ class Retraining:
         kept = self._store.artifacts(self._study.id, kind=_CHECKPOINT)
         remove_strays(self._folder, _CHECKPOINTS, kept)
         jobs = []
+        self._before = {}
         for want in wanted:
             same = [record for record in records if want.is_what(record)]
             if any(record.finished_at is not None for record in same):
                 continue
             jobs.append(self._job(want, same[-1].id if same else None))
-        return self._runner.run(jobs)
+        return self._runner.run(jobs, self._before)
 
     def _job(self, want: Wanted, evaluation: int | None) -> Job:
         if evaluation is None:
@@ -183,12 +183,13 @@ class Retraining:
                 split_seed=self._study.seed,
                 epochs=want.epochs,
                 deterministic=self._study.deterministic,
-                data_dir=self._data_dir,
-                cache_dir=self._cache_dir,
+                data_dir=self._setting.data_dir,
+                cache_dir=self._setting.cache_dir,
             ),
             checkpoint=checkpoint,
             checkpoint_dir=str(self._folder / _CHECKPOINTS),
             evaluate=True,
+            checkpoint_seconds=self._setting.checkpoint_seconds,
         )
 
     def _stop_requested(self) -> bool:
@@ -201,11 +202,15 @@ class Retraining:
 
     def _resume_from(self, evaluation: int) -> Saved | None:
         found = self._store.artifacts(self._study.id, kind=_CHECKPOINT, evaluation=evaluation)
-        if not found:
-            return None
-        last = max(found, key=lambda artifact: artifact.epoch or 0)
-        self._checkpoints[evaluation] = last.path
-        return Saved(last.epoch or 0, last.sha256, last.size_bytes, path=str(self._folder / last.path))
+        found = sorted(found, key=lambda artifact: artifact.epoch or 0)
+        self._checkpoints[evaluation] = [artifact.path for artifact in found]
+        saved = [
+            Saved(artifact.epoch or 0, artifact.sha256, artifact.size_bytes, path=str(self._folder / artifact.path))
+            for artifact in found
+        ]
+        if len(saved) > 1:
+            self._before[evaluation] = saved[-2]
+        return saved[-1] if saved else None
 
     def _take(self, job: Job, event: Event) -> None:
         want = self._wanted[job.trial]
@@ -260,34 +265,38 @@ class Retraining:
                     scores.epoch,
                     scores.members,
                 )
-        self._forget_checkpoint(job.trial)
+        self._forget_checkpoints(job.trial)
 
     def _fail(self, job: Job, kind: ErrorKind, error: str) -> None:
         want = self._wanted[job.trial]
         self.failed += 1
         with self._writer.transaction() as write:
             write.fail_evaluation(job.trial, error)
-        self._forget_checkpoint(job.trial)
+        self._forget_checkpoints(job.trial)
         log.warning("the retrain of trial %d failed (%s): %s", want.trial.number, kind, error.strip().splitlines()[-1])
 
     def _keep(self, evaluation: int, saved: Saved | None) -> None:
         if saved is None or saved.path is None:
             return
         path = saved.path.removeprefix(f"{self._folder}/")
-        older = self._checkpoints.get(evaluation)
-        self._checkpoints[evaluation] = path
+        kept = [other for other in self._checkpoints.get(evaluation, []) if other != path]
+        needless, self._checkpoints[evaluation] = kept[:-1], [*kept[-1:], path]
         with self._writer.transaction() as write:
             write.add_artifact(
                 _CHECKPOINT, path, saved.sha256, saved.size_bytes, evaluation=evaluation, epoch=saved.epoch
             )
-            if older is not None and older != path:
-                write.remove_artifact(older)
-        if older is not None and older != path:
-            (self._folder / older).unlink(missing_ok=True)
+            for other in needless:
+                write.remove_artifact(other)
+        self._remove(needless)
 
-    def _forget_checkpoint(self, evaluation: int) -> None:
-        path = self._checkpoints.pop(evaluation, None)
-        if path is not None:
+    def _forget_checkpoints(self, evaluation: int) -> None:
+        paths = self._checkpoints.pop(evaluation, [])
+        if paths:
             with self._writer.transaction() as write:
-                write.remove_artifact(path)
+                for path in paths:
+                    write.remove_artifact(path)
+        self._remove(paths)
+
+    def _remove(self, paths: Sequence[str]) -> None:
+        for path in paths:
             (self._folder / path).unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from hpsearch.storage.connection import writing_engine
 from hpsearch.storage.models import ActionRow, EventRow, StudyRow
 
 HEARTBEAT_SECONDS = 10.0
-SILENCE_SECONDS = 60.0  # after which a coordinator on another host counts as dead
+SILENCE_SECONDS = 60.0  # after which a coordinator counts as dead: on another host, or stopped on this one
 _CLOCK_TOLERANCE_SECONDS = 2.0  # a process's start is derived from the boot time, which clock changes move a little
 
 _NOW = func.strftime("%Y-%m-%d %H:%M:%f", "now")  # the database's clock: hosts may disagree about theirs
@@ -113,7 +113,8 @@ def claim(engine: Engine, path: Path, study_id: int) -> Lease:
     """Take the lease of a study. LeaseHeld where a living coordinator has it.
 
     One whose process is gone from this host (its pid, and the moment it started) is taken over at once, one on
-    another host after `SILENCE_SECONDS` without a heartbeat.
+    another host, or one that is there but does nothing any more (SIGSTOP), after `SILENCE_SECONDS` without a heartbeat.
+    Should it go on after all, its first write finds another's token.
     """
     token = secrets.token_hex(16)
     with engine.begin() as connection:
@@ -147,11 +148,8 @@ def require_free(connection: Connection, study_id: int) -> None:
 
 
 def _require_dead(row: Row[Any]) -> None:
-    if row.lease_host == socket.gethostname():
-        dead = not _is_alive(row.lease_pid, row.lease_process_started)
-    else:
-        dead = row.silent_for > SILENCE_SECONDS
-    if not dead:
+    gone = row.lease_host == socket.gethostname() and not _is_alive(row.lease_pid, row.lease_process_started)
+    if not gone and row.silent_for <= SILENCE_SECONDS:
         since = f"{row.lease_taken_at:%Y-%m-%d %H:%M:%S} UTC"
         raise LeaseHeld(
             f"Study {row.name} is being run by process {row.lease_pid} on {row.lease_host} since {since}:"
@@ -171,5 +169,5 @@ def _is_alive(pid: int, started: float) -> bool:
 
 
 def _event(study_id: int, row: Row[Any]) -> Any:
-    text = f"taken over from process {row.lease_pid} on {row.lease_host}, which had ended without giving it back"
+    text = f"taken over from process {row.lease_pid} on {row.lease_host}, which had ended or stood still"
     return insert(EventRow).values(study_id=study_id, kind="takeover", text=text, data={}, happened_at=now())

@@ -133,6 +133,18 @@ class TrialReads(StudyReads):
         with self._read() as connection:
             return [Attempt(**row) for row in connection.execute(statement).mappings()]
 
+    def last_fruitful_attempts(self, study_id: int) -> dict[int, int]:
+        """By trial that has not ended: the number of its last attempt that finished an epoch."""
+        open_states = [state for state in TrialState if not state.is_ended]
+        statement = (
+            select(TrialRow.number, func.max(EpochRow.attempt))
+            .join(EpochRow, EpochRow.trial_id == TrialRow.id)
+            .where(TrialRow.study_id == study_id, TrialRow.state.in_(open_states))
+            .group_by(TrialRow.number)
+        )
+        with self._read() as connection:
+            return {number: attempt for number, attempt in connection.execute(statement)}  # noqa: C416  # typed
+
     def epoch_seconds(self, study_id: int) -> list[tuple[int, int, float]]:
         """(trial, epoch, seconds) of every epoch that a trial trained itself."""
         statement = (

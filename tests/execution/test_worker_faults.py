@@ -1,0 +1,160 @@
+"""Workers die, hang and run out of memory: a trial goes on, a bad slot is closed, a deadly trial fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from tests.execution.laboratory import FailingExecutor, PowerCut
+
+from hpsearch.errors import StudyFailed
+from hpsearch.execution.executor import Slot
+from hpsearch.execution.limits import End
+from hpsearch.execution.messages import Crashed, EpochDone, SlotLost, Started
+from hpsearch.study import AttemptOutcome, ErrorKind, TrialState
+
+TRACEBACK = "Traceback (most recent call last):\n  ...\nResourceExhaustedError: OOM when allocating"
+
+
+class Cursed(FailingExecutor):
+    """Workers die as soon as they have started where `deadly(slot, trial)`; jobs run out of memory where `hungry`."""
+
+    def __init__(self, slots, deadly=lambda slot, trial: False, hungry=lambda job: False, cut_after=None):
+        super().__init__([Slot(index) for index in range(slots)], Random(3), cut_after=cut_after)
+        self.jobs = []
+        self._deadly = deadly
+        self._hungry = hungry
+
+    def submit(self, slot, job):
+        self.jobs.append((slot.index, job, dict(self._jobs)))
+        super().submit(slot, job)
+
+    def wait(self, timeout_seconds):
+        return [self._cursed(event) for event in super().wait(timeout_seconds)]
+
+    def _cursed(self, event):
+        if isinstance(event, Started):
+            for index, running in list(self._jobs.items()):
+                if (running.job.trial, running.job.attempt) != (event.trial, event.attempt):
+                    continue
+                if self._deadly(index, event.trial):
+                    del self._jobs[index]
+                    return SlotLost(index, event.trial, event.attempt, "the worker was killed by signal SIGSEGV")
+                if self._hungry(running.job):
+                    del self._jobs[index]
+                    return Crashed(event.trial, event.attempt, ErrorKind.OOM, TRACEBACK, 5_000)
+        return replace(event, peak_memory_bytes=4_000) if isinstance(event, EpochDone) else event
+
+
+def attempts(laboratory, number):
+    with laboratory.store() as store:
+        return store.attempts(store.study("simulated").id, number)
+
+
+def outcomes(laboratory, number):
+    return [attempt.outcome for attempt in attempts(laboratory, number)]
+
+
+def events(laboratory, kind):
+    with laboratory.store() as store:
+        return [event.text for event in store.events(store.study("simulated").id) if event.kind == kind]
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3])
+def test_a_trial_that_kills_three_workers_without_an_epoch_fails_as_lost_and_the_study_goes_on(laboratory, slots):
+    laboratory.run(laboratory.space(), name="calm", slots=slots)
+    space = laboratory.space(limits={"retries": 0})
+
+    end = laboratory.run(space, executor=Cursed(slots, lambda slot, trial: trial == 5), slots=slots)
+
+    assert end is End.EXHAUSTED
+    calm, table = laboratory.table("calm"), laboratory.table()
+    assert [row for row in table if row[0] != 5] == [row for row in calm if row[0] != 5]
+    failed = laboratory.trials()[5]
+    assert (failed.state, failed.error_kind) == (TrialState.FAILED, ErrorKind.LOST)
+    assert failed.error == "the worker was killed by signal SIGSEGV"
+    assert outcomes(laboratory, 5) == [AttemptOutcome.LOST] * 3
+    assert events(laboratory, "slot") == []
+
+
+def test_lost_workers_are_counted_over_restarts_and_a_coordinators_end_is_none(laboratory):
+    deadly = lambda slot, trial: trial == 5  # noqa: E731
+    for words in range(1, 80):  # ever later, so that many ends fall amid trial 5
+        try:
+            laboratory.run(laboratory.space(), executor=Cursed(2, deadly, cut_after=words), slots=2)
+            break
+        except PowerCut:
+            continue
+
+    told = [attempt.error for attempt in attempts(laboratory, 5)]
+    assert "the coordinator ended" in told
+    assert told.count("the worker was killed by signal SIGSEGV") == 3
+    assert laboratory.trials()[5].error_kind is ErrorKind.LOST
+
+
+def test_a_slot_whose_worker_dies_three_times_before_its_first_epoch_is_closed_and_costs_no_trial(laboratory, caplog):
+    laboratory.run(laboratory.space(), name="calm", slots=2)
+
+    end = laboratory.run(laboratory.space(), executor=Cursed(2, lambda slot, trial: slot == 0), slots=2)
+
+    assert end is End.EXHAUSTED
+    assert laboratory.table() == laboratory.table("calm")
+    (told,) = events(laboratory, "slot")
+    assert told.startswith("slot 0 is closed: its worker died 3 times before it finished an epoch")
+    assert told in [record.message for record in caplog.records if record.levelname == "ERROR"]
+    lost = [attempt for number in range(12) for attempt in attempts(laboratory, number)]
+    assert [attempt.outcome for attempt in lost].count(AttemptOutcome.LOST) == 3
+
+
+@pytest.mark.parametrize("slots", [1, 2, 4])
+def test_when_the_last_slot_closes_the_study_ends_as_failed_and_goes_on_when_the_machine_is_well(laboratory, slots):
+    laboratory.run(laboratory.space(), name="calm", slots=slots)
+
+    with pytest.raises(StudyFailed, match=r"no slot is left: slot \d is closed: its worker died 3 times"):
+        laboratory.run(laboratory.space(), executor=Cursed(slots, lambda slot, trial: True), slots=slots)
+
+    assert len(events(laboratory, "slot")) == slots
+    failed = [trial.number for trial in laboratory.trials() if trial.state is TrialState.FAILED]
+    assert len(failed) <= slots
+    assert laboratory.run(laboratory.space(), slots=slots) is End.EXHAUSTED
+    well = [row for row in laboratory.table() if row[0] not in failed]
+    assert well == [row for row in laboratory.table("calm") if row[0] not in failed]
+
+
+def test_out_of_memory_is_tried_once_more_alone_on_its_device_whatever_retries_says(laboratory):
+    laboratory.run(laboratory.space(), name="calm", slots=3)
+    executor = Cursed(3, hungry=lambda job: job.trial in (2, 7) and not job.alone)
+
+    laboratory.run(laboratory.space(limits={"retries": 0}), executor=executor, slots=3)
+
+    assert laboratory.table() == laboratory.table("calm")
+    alone = [(job.trial, job.attempt, others) for _, job, others in executor.jobs if job.alone]
+    assert alone == [(2, 2, {}), (7, 2, {})]
+    assert outcomes(laboratory, 2) == [AttemptOutcome.OOM, AttemptOutcome.COMPLETE]
+
+
+def test_what_runs_out_of_memory_alone_fails_as_oom_also_over_a_restart(laboratory):
+    hungry = lambda job: job.trial == 2  # noqa: E731
+    words = 1
+    while True:
+        try:
+            laboratory.run(laboratory.space(), executor=Cursed(2, hungry=hungry, cut_after=words), slots=2)
+            break
+        except PowerCut:
+            words += 1
+
+    failed = laboratory.trials()[2]
+    assert (failed.state, failed.error_kind, failed.error) == (TrialState.FAILED, ErrorKind.OOM, TRACEBACK)
+    assert outcomes(laboratory, 2).count(AttemptOutcome.OOM) == 2
+
+
+def test_an_attempt_that_did_not_end_by_itself_has_the_memory_that_its_worker_last_told(laboratory):
+    space = laboratory.space(search={"backend": "optuna", "pruner": "median", "max_trials": 12})
+
+    laboratory.run(space, executor=Cursed(2), slots=2)
+
+    told = [attempt for number in range(12) for attempt in attempts(laboratory, number)]
+    pruned = [attempt.peak_memory_bytes for attempt in told if attempt.outcome is AttemptOutcome.PRUNED]
+    assert pruned
+    assert set(pruned) == {4_000}
