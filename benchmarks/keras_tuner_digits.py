@@ -71,7 +71,7 @@ def keras_tuner(folder: Path, trials: int) -> Run:
     return Run(seconds, **json.loads(said))
 
 
-def search_with_keras_tuner(folder: str, trials: int) -> dict[str, float]:
+def search_with_keras_tuner(folder: str, trials: int, epochs: int = EPOCHS) -> dict[str, float]:
     """Keras Tuner's RandomSearch over the space of digits_space.yaml, written by hand: its trials, epochs and best."""
     import keras
     import keras_tuner
@@ -132,7 +132,7 @@ def search_with_keras_tuner(folder: str, trials: int) -> dict[str, float]:
         y_train,
         validation_data=(x_val, y_val),
         batch_size=32,
-        epochs=EPOCHS,
+        epochs=epochs,
         verbose=0,
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: trained.append(epoch))],
     )
@@ -203,9 +203,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--keras-tuner", metavar="FOLDER", help=argparse.SUPPRESS)
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.keras_tuner:
-        print(json.dumps(search_with_keras_tuner(arguments.keras_tuner, arguments.trials)))
+        print(json.dumps(search_with_keras_tuner(arguments.keras_tuner, arguments.trials, arguments.epochs)))
         return
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

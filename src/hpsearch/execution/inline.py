@@ -54,8 +54,8 @@ class InlineExecutor:
 
     def wait(self, timeout_seconds: float) -> Sequence[Event]:
         """Take the next step of the slot whose turn it is; slots with nothing to do are passed over."""
-        for offset in range(len(self.slots)):
-            index = (self._turn + offset) % len(self.slots)
+        indices = sorted((slot.index for slot in self.slots), key=lambda index: (index < self._turn, index))
+        for index in indices:
             running = self._jobs.get(index)
             if running is not None and running.has_work:
                 self._turn = index + 1
