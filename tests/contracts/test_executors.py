@@ -223,6 +223,18 @@ def test_a_job_that_runs_alone_gets_a_fresh_worker_without_another_beside_it(loc
     assert isinstance(until_ended(local)[-1], Finished)
 
 
+def test_a_worker_that_has_grown_is_replaced_between_two_jobs(local, monkeypatch):
+    monkeypatch.setattr("hpsearch.execution.local._SETTLED_JOBS", 2)
+    monkeypatch.setattr("hpsearch.execution.local._MOST_GROWTH", 0.5)  # as if it had doubled
+    workers = []
+    for trial in range(6):
+        local.submit(local.slots[0], a_job(trial=trial, epochs=1))
+        local.advance(local.slots[0], 1)
+        workers += [event.worker for event in until_ended(local) if isinstance(event, Started)]
+
+    assert [workers.index(worker) for worker in workers] == [0, 0, 0, 3, 3, 3]
+
+
 def test_two_slots_train_at_once(local):
     for slot in local.slots:
         local.submit(slot, a_job(trial=slot.index, seconds_per_epoch=0.5))

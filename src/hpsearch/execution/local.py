@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -16,11 +17,15 @@ from multiprocessing.connection import Connection, wait
 from typing import IO
 
 from hpsearch.execution.executor import Slot
-from hpsearch.execution.messages import Advance, Command, Event, Job, LastWord, SlotLost, Stop
+from hpsearch.execution.messages import Advance, Command, Crashed, Event, Finished, Job, LastWord, SlotLost, Stop
 from hpsearch.execution.worker import WorkerSettings
+
+log = logging.getLogger(__name__)
 
 _LAST_WORDS_BYTES = 4_000
 _CLOSE_SECONDS = 5.0
+_SETTLED_JOBS = 50  # after so many a worker has all the memory that it needs ...
+_MOST_GROWTH = 1.1  # ... and what grows beyond this is lost: TensorFlow frees most, not all, of a traced function
 
 
 @dataclass(slots=True)
@@ -30,10 +35,27 @@ class _Worker:
     words: IO[bytes]  # its stdout and stderr
     alone: bool  # has its device to itself
     job: Job | None = None
+    jobs: int = 0  # that have ended
+    settled_bytes: int = 0  # its largest resident size after one of its first jobs
+    resident_bytes: int = 0  # after the last
+
+    def has_ended_a_job(self, resident_bytes: int) -> None:
+        """Note its size."""
+        self.jobs += 1
+        self.resident_bytes = resident_bytes
+        if self.jobs <= _SETTLED_JOBS:
+            self.settled_bytes = max(self.settled_bytes, resident_bytes)
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether a fresh one should take its place."""
+        return self.jobs > _SETTLED_JOBS and self.resident_bytes > _MOST_GROWTH * self.settled_bytes
 
 
 class LocalExecutor:
     """One worker process for each slot, started as a fresh interpreter: never forked, never through `__main__`.
+
+    A worker lives on from job to job, until its memory has grown too much.
 
     Args:
         slots: where to run.
@@ -129,6 +151,8 @@ class LocalExecutor:
                 event: Event = worker.connection.recv()
                 if isinstance(event, LastWord):
                     worker.job = None
+                if isinstance(event, Finished | Crashed) and event.resident_bytes is not None:
+                    worker.has_ended_a_job(event.resident_bytes)
                 events.append(event)
         except (EOFError, OSError):
             events.append(self._lost(index))
@@ -147,7 +171,10 @@ class LocalExecutor:
 
     def _worker(self, slot: Slot, *, alone: bool = False) -> _Worker:
         worker = self._workers.get(slot.index)
-        if worker is not None and worker.alone and not alone:
+        if worker is not None and worker.has_grown:
+            grown = [f"{size / 2**20:,.0f}" for size in (worker.settled_bytes, worker.resident_bytes)]
+            log.info("slot %d: a fresh worker, the last grew from %s to %s MiB", slot.index, *grown)
+        if worker is not None and (worker.has_grown or (worker.alone and not alone)):
             self.kill(slot)
             worker = None
         if worker is None:

@@ -90,7 +90,7 @@ class EpochDone:
     seconds: float
     stopped_early: bool = False
     checkpoint: Saved | None = None
-    peak_memory_bytes: int | None = None  # of the worker so far
+    peak_memory_bytes: int | None = None  # of the worker since the job began
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,7 @@ class Finished:
     evaluation: Evaluation | None = None
     model_file: bytes | None = None
     peak_memory_bytes: int | None = None
+    resident_bytes: int | None = None  # of the worker now
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class Crashed:
     kind: ErrorKind
     error: str  # whole traceback
     peak_memory_bytes: int | None = None
+    resident_bytes: int | None = None  # of the worker now
 
 
 @dataclass(frozen=True, slots=True)

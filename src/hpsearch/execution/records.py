@@ -79,6 +79,7 @@ class Records:
         self._looked_at = -_LOOK_SECONDS
         self._workers: set[str] = set()  # whose rows are written
         self._worker_of: dict[int, str] = {}  # who has each trial, or had it last
+        self._worker_in: dict[str, str] = {}  # who works in each slot, or did last
         self._accounted_at = clock()
         self._seconds_before = study.coordinator_seconds
 
@@ -149,6 +150,11 @@ class Records:
         self._worker_of[event.trial] = event.worker
         if event.worker not in self._workers:
             self._workers.add(event.worker)
+            slot = event.worker.rpartition("-")[0]
+            before = self._worker_in.get(slot)
+            self._worker_in[slot] = event.worker
+            if before is not None:
+                self._journal.append(lambda write: write.end_workers(before))
             self._journal.append(lambda write: write.add_worker(event.worker, event.host, event.device, event.pid))
         self._journal.append(
             lambda write: write.update_attempt(

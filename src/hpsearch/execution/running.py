@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
-import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hpsearch.errors import ArtifactMissing, Diverged, OutOfMemory, StorageFull, is_full
-from hpsearch.execution import checkpoint_files
+from hpsearch.execution import checkpoint_files, memory
 from hpsearch.execution.messages import (
     Advance,
     CheckpointLost,
@@ -92,8 +90,16 @@ class RunningJob:
                 where = error.filename or f"a file of a trial, maybe in {tempfile.gettempdir()}"
                 sentence = f"No room left for {where}: free some, then resume the study."
                 return [DiskFull(self.job.trial, self.job.attempt, sentence)]
+            told = traceback.format_exc()
             return [
-                Crashed(self.job.trial, self.job.attempt, kind_of(error), traceback.format_exc(), peak_memory_bytes())
+                Crashed(
+                    self.job.trial,
+                    self.job.attempt,
+                    kind_of(error),
+                    told,
+                    memory.peak_bytes(),
+                    memory.resident_bytes(),
+                )
             ]
 
     def _step(self) -> list[Event]:
@@ -104,6 +110,7 @@ class RunningJob:
         return [self._epoch(self._trainer)]
 
     def _start(self) -> Started | CheckpointLost:
+        memory.reset_peak()
         try:
             content = checkpoint_files.load(self.job.checkpoint) if self.job.checkpoint is not None else None
         except ArtifactMissing as error:
@@ -140,7 +147,7 @@ class RunningJob:
             seconds=result.seconds,
             stopped_early=result.stopped_early,
             checkpoint=saved,
-            peak_memory_bytes=peak_memory_bytes(),
+            peak_memory_bytes=memory.peak_bytes(),
         )
 
     def _look_at(self, values: Mapping[str, float]) -> None:
@@ -167,7 +174,8 @@ class RunningJob:
             checkpoint=saved,
             evaluation=evaluation,
             model_file=model_file,
-            peak_memory_bytes=peak_memory_bytes(),
+            peak_memory_bytes=memory.peak_bytes(),
+            resident_bytes=memory.resident_bytes(),
         )
 
     def _save(self, trainer: Trainer) -> Saved:
@@ -186,9 +194,3 @@ def kind_of(error: Exception) -> ErrorKind:
     if isinstance(error, OutOfMemory | MemoryError):
         return ErrorKind.OOM
     return ErrorKind.ERROR
-
-
-def peak_memory_bytes() -> int:
-    """The largest resident size that this process has had."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -7,6 +7,7 @@ ends the process the moment the coordinator's side closes, also amid a TensorFlo
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import queue
@@ -83,6 +84,7 @@ class Device:
                 deterministic=self._settings.deterministic,
                 gpu_memory_bytes=self._settings.gpu_memory_bytes,
             )
+            gc.freeze()  # the library stays: half a million objects that no collection need look at again
         return self._description
 
     def make_trainer(self, job: Job) -> Trainer:

@@ -7,6 +7,7 @@ regularisation, batch normalisation, augmentation and mixed precision are Keras'
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.python.framework import ops
 
 from hpsearch.training.augmentation import augment, mixes_labels
 from hpsearch.training.losses_metrics import Loss, Metric
@@ -109,7 +111,12 @@ class CompiledEpoch:
 
     @staticmethod
     def _trace(function: Any) -> Any:
-        return tf.function(function, autograph=False, reduce_retracing=True)
+        @functools.wraps(function)
+        def traced(*arguments: Any) -> Any:
+            with _without_new_gradients():
+                return function(*arguments)
+
+        return tf.function(traced, autograph=False, reduce_retracing=True)
 
     def _make_metric_variables(self) -> None:
         """Some metrics make their variables on their first update, which must not happen inside a loop."""
@@ -208,6 +215,22 @@ class CompiledEpoch:
             return (start + batch_size,)
 
         tf.while_loop(lambda start: start < count, body, (tf.constant(0),), parallel_iterations=1)
+
+
+@contextmanager
+def _without_new_gradients() -> Iterator[None]:
+    """Within it TensorFlow's registry of custom gradients stays as it is.
+
+    While a function is traced, `tf.custom_gradient` (Keras's optimizers sum gradients with one) puts a closure over the
+    whole graph there for good, 20 MB a model. The traced function has its gradients already and never looks them up.
+    """
+    registry = ops.gradient_registry._registry
+    before = len(registry)
+    try:
+        yield
+    finally:
+        for name in list(registry)[before:]:
+            del registry[name]
 
 
 def arrays_of(variables: Sequence[Any]) -> list[NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from hpsearch.training.compiled import CompiledEpoch
 
 KEPT = 8
 KEPT_BYTES = 2**30  # of all kept variables together
+_FORGOTTEN = 4  # so many forgotten ones are swept together; each is a net of cycles of 20 MB, which Python finds late
 
 
 class Borrower(Protocol):
@@ -21,6 +23,7 @@ class Borrower(Protocol):
         ...
 
 
+_unswept = 0
 _kept: OrderedDict[str, CompiledEpoch] = OrderedDict()
 _borrowers: dict[str, weakref.ref[Borrower]] = {}
 
@@ -50,9 +53,14 @@ def clear() -> None:
 
 
 def _forget_the_oldest() -> None:
+    global _unswept
     while len(_kept) > 1 and (len(_kept) > KEPT or sum(_bytes(epoch) for epoch in _kept.values()) > KEPT_BYTES):
         key, _ = _kept.popitem(last=False)
         _borrowers.pop(key, None)
+        _unswept += 1
+    if _unswept >= _FORGOTTEN:
+        _unswept = 0
+        gc.collect()
 
 
 def _bytes(epoch: CompiledEpoch) -> int:

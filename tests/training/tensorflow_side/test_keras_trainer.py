@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from tensorflow.python.framework.func_graph import FuncGraph
 from tests.training.tensorflow_side.tasks import LAYERS, task
 
 from hpsearch.errors import BuildError, Diverged
@@ -112,6 +114,24 @@ def test_a_kept_epoch_with_other_numbers_equals_a_fresh_trace_bit_for_bit():
     assert reused._borrow().train.experimental_get_tracing_count() == 1
     assert values == expected
     assert_equal_bits(weights_of(reused), weights_of(fresh))
+
+
+def graphs_alive():
+    gc.collect()
+    return sum(isinstance(one, FuncGraph) for one in gc.get_objects())
+
+
+@pytest.mark.parametrize("activation", ["relu", "silu"])  # both nadam and silu have gradients of their own
+def test_a_forgotten_structure_leaves_nothing_behind(activation):
+    alive = graphs_alive()
+    for filters in (4, 5):
+        layers = ({"Conv2D": {"filters": filters, "kernel_size": 3}}, {"Activation": activation}, *LAYERS[4:])
+        make_trainer(task(layers=layers, optimizer={"name": "nadam", "learning_rate": 1e-3})).advance()
+    assert graphs_alive() > alive
+
+    kept_epochs.clear()
+
+    assert graphs_alive() == alive
 
 
 def test_two_trainings_that_share_a_compiled_epoch_do_not_disturb_each_other():
