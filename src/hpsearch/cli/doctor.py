@@ -56,33 +56,20 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 
 def _devices() -> Iterator[tuple[str, str]]:
-    from hpsearch.execution.devices import make_slots, this_machine
+    from hpsearch.execution.devices import list_gpus, make_slots, this_machine
 
     machine = this_machine(os.environ)
     yield "cores", str(machine.cores)
     yield "memory", f"{machine.memory_bytes / _GIB:.1f} GiB free"
-    names = _gpu_names()
-    for index, name in enumerate(names):
-        yield f"GPU {index}", name if str(index) in machine.gpus else f"{name} (hidden by CUDA_VISIBLE_DEVICES)"
-    if not names:
+    gpus = list_gpus()
+    for index, gpu in enumerate(gpus):
+        is_visible = any(gpu.is_called(visible.name, index) for visible in machine.gpus)
+        hidden = "" if is_visible else " (hidden by CUDA_VISIBLE_DEVICES)"
+        yield f"GPU {index}", f"{gpu.model}, {gpu.memory_bytes / _GIB:.0f} GiB{hidden}"
+    if not gpus:
         yield "GPUs", "none"
     slots = make_slots(machine, None, None)
     yield "workers", f"{len(slots)} with --workers auto, {slots[0].threads} CPU threads each"
-
-
-def _gpu_names() -> list[str]:
-    """What NVIDIA's driver calls the GPUs of this machine, hidden ones included."""
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:  # no driver, so no GPU
-        return []
-    try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        return [str(pynvml.nvmlDeviceGetName(handle)) for handle in handles]
-    finally:
-        pynvml.nvmlShutdown()
 
 
 def _database(database: str) -> Iterator[tuple[str, str]]:

@@ -42,6 +42,19 @@ def sort_option(function: Function) -> Function:
     )(function)
 
 
+def workers_options(function: Function) -> Function:
+    """Add ``--workers N|auto`` and ``--workers-per-gpu K``, passed on as `workers` and `workers_per_gpu`."""
+    function = click.option(
+        "--workers-per-gpu",
+        type=click.IntRange(min=1),
+        metavar="K",
+        help="How many share each GPU, with a part of its memory each.",
+    )(function)
+    return click.option(
+        "--workers", default="auto", metavar="N|auto", show_default=True, help="How many trials run at once."
+    )(function)
+
+
 def format_option(*formats: str) -> Callable[[Function], Function]:
     """Add ``--format``, one of `formats`, the first being the default; passed on as `format`."""
 

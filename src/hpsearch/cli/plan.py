@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hpsearch.cli.options import database_option
+from hpsearch.cli.options import database_option, workers_options
 from hpsearch.cli.run import find_space, offer_code_in, parse_workers
 from hpsearch.cli.tables import duration
 
@@ -28,9 +28,11 @@ Row = tuple[str, str]
 @click.argument("space", metavar="SPACE.yaml")
 @database_option
 @click.option("--study", metavar="NAME", help="Whose epochs tell the time, if not the file's own study's.")
-@click.option("--workers", default="auto", metavar="N|auto", show_default=True, help="How many trials run at once.")
+@workers_options
 @click.option("--set", "overrides", multiple=True, metavar="key.path=value", help="Lay a value over the file's.")
-def plan(space: str, database: str, study: str | None, workers: str, overrides: tuple[str, ...]) -> None:
+def plan(
+    space: str, database: str, study: str | None, workers: str, workers_per_gpu: int | None, overrides: tuple[str, ...]
+) -> None:
     """Show what SPACE.yaml would run: brackets, trials, epochs, model sizes, and the time once it can be known.
 
     A sample of configurations is built on paper; nothing is trained and nothing is written.
@@ -44,7 +46,9 @@ def plan(space: str, database: str, study: str | None, workers: str, overrides: 
     offer_code_in(path.resolve().parent)
     opened = open_space(path, overrides, os.environ.get("HPSEARCH_DATA_DIR"))
     planned = plan_search(opened.parameters, opened.search, opened.epochs)
-    slots = make_slots(this_machine(os.environ), parse_workers(workers), planned.trials)
+    slots = make_slots(
+        this_machine(os.environ), parse_workers(workers), planned.trials, workers_per_gpu=workers_per_gpu
+    )
     lag = opened.search.lag if opened.search.lag is not None else default_lag(len(slots))
     rows: list[Row] = [
         ("study", f"{opened.name}: {opened.description}" if opened.description else opened.name),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from hpsearch.cli.options import database_option, study_option
+from hpsearch.cli.options import database_option, study_option, workers_options
 from hpsearch.cli.run import parse_workers
 
 
 @click.command()
 @study_option
 @database_option
-@click.option("--workers", default="auto", metavar="N|auto", show_default=True, help="How many trials run at once.")
+@workers_options
 @click.option(
     "--executor", type=click.Choice(["local", "inline"]), default="local", show_default=True, help="Where trials run."
 )
@@ -26,6 +26,7 @@ def resume(
     study: str,
     database: str,
     workers: str,
+    workers_per_gpu: int | None,
     executor: str,
     overrides: tuple[str, ...],
     no_retrain: bool,
@@ -38,6 +39,7 @@ def resume(
         database=database,
         study=study,
         workers=parse_workers(workers),
+        workers_per_gpu=workers_per_gpu,
         executor=executor,
         overrides=overrides,
         retrain=not no_retrain,

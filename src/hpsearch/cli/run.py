@@ -11,14 +11,14 @@ from pathlib import Path
 
 import click
 
-from hpsearch.cli.options import database_option
+from hpsearch.cli.options import database_option, workers_options
 
 
 @click.command()
 @click.argument("space", metavar="SPACE.yaml")
 @database_option
 @click.option("--study", metavar="NAME", help="Run it under another name than the file's.")
-@click.option("--workers", default="auto", metavar="N|auto", show_default=True, help="How many trials run at once.")
+@workers_options
 @click.option(
     "--executor", type=click.Choice(["local", "inline"]), default="local", show_default=True, help="Where trials run."
 )
@@ -36,6 +36,7 @@ def run(
     database: str,
     study: str | None,
     workers: str,
+    workers_per_gpu: int | None,
     executor: str,
     overrides: tuple[str, ...],
     no_retrain: bool,
@@ -55,6 +56,7 @@ def run(
         database=database,
         study=study,
         workers=parse_workers(workers),
+        workers_per_gpu=workers_per_gpu,
         executor=executor,
         overrides=overrides,
         retrain=not no_retrain,

@@ -34,6 +34,7 @@ class Request:
     database: str
     study: str | None
     workers: int | None
+    workers_per_gpu: int | None = None
     executor: str = "local"
     overrides: tuple[str, ...] = ()
     retrain: bool = True
@@ -51,6 +52,7 @@ class Request:
         environment = dict(os.environ)
         return Wish(
             workers=self.workers,
+            workers_per_gpu=self.workers_per_gpu,
             executor=self.executor,
             retrain=self.retrain,
             quiet=self.quiet,
@@ -216,6 +218,7 @@ def retrain_study(
             )
         wanted = what_is_wanted(store, study, space, chosen, epochs=epochs, repeats=repeats)
         with store.claim(study.id) as lease:
-            slots = make_slots(this_machine(wish.environment), wish.workers, len(wanted), study.threads)
+            machine = this_machine(wish.environment)
+            slots = make_slots(machine, wish.workers, len(wanted), study.threads, wish.workers_per_gpu)
             session = Session(store, study, space, store.writer(lease), slots, wish)
             return session.retrain_alone(wanted)

@@ -46,6 +46,7 @@ class Wish:
 
     Attributes:
         workers: None means as many as there are devices.
+        workers_per_gpu: how many share each GPU; None means one, or what `workers` makes of it.
         executor: ``local`` or ``inline``.
         retrain: whether the winners are retrained.
         quiet: no progress, no news; the answer alone.
@@ -56,6 +57,7 @@ class Wish:
     """
 
     workers: int | None
+    workers_per_gpu: int | None
     executor: str
     retrain: bool
     quiet: bool
@@ -68,10 +70,10 @@ class Wish:
 def slots_for(space: Space, wish: Wish, threads: int | None = None, most: int | None = None) -> list[Slot]:
     """The slots that this machine gives a study: never more than it has trials, or than its lag can feed (`most`)."""
     machine = this_machine(wish.environment)
-    slots = make_slots(machine, wish.workers, _most_trials(space), threads)
+    slots = make_slots(machine, wish.workers, _most_trials(space), threads, wish.workers_per_gpu)
     if most is not None and len(slots) > most:
         tell(wish, f"starting {most} of {len(slots)} workers: the study's lag can feed no more (--set search.lag=N)")
-        slots = slots[:most]
+        slots = make_slots(machine, wish.workers, most, threads, wish.workers_per_gpu)
     return slots
 
 
