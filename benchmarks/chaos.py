@@ -38,17 +38,17 @@ parameters:
 constraints: ["units * rate <= 4"]
 limits: {max_consecutive_failures: 100}
 """
-SIMULATED = "training: {trainer: simulated, %sseconds_per_epoch: 0.03, failure_rate: 0.1, nan_rate: 0.05}\n"
+SIMULATED = "training: {trainer: simulated, %sseconds_per_epoch: 0.02, failure_rate: 0.1, nan_rate: 0.05}\n"
 SEARCHES = {
-    "random": ("epochs: 5, ", "{backend: random, max_trials: 60}"),
-    "tpe": ("epochs: 5, ", "{backend: optuna, sampler: tpe, max_trials: 60}"),
-    "tpe-median": ("epochs: 5, ", "{backend: optuna, sampler: tpe, pruner: median, max_trials: 60, order: number}"),
-    "hyperband": ("", "{backend: hyperband, max_epochs: 27, factor: 3}"),
+    "random": ("epochs: 5, ", "{backend: random, max_trials: %d}"),
+    "tpe": ("epochs: 5, ", "{backend: optuna, sampler: tpe, max_trials: %d}"),
+    "tpe-median": ("epochs: 5, ", "{backend: optuna, sampler: tpe, pruner: median, max_trials: %d, order: number}"),
+    "hyperband": ("", "{backend: hyperband, max_epochs: 27, factor: 3, iterations: %d}"),
 }
 COLUMNS = """number, state, epochs, epochs_done, parent, bracket, rung, known, told, value, last_value, best_epoch,
     seed, error_kind, error"""
 _LEAST_COORDINATORS = 10
-_EPOCHS = 300  # that a study trains at least
+_KILLS = 80  # that a study of 60 trials is long enough for
 _EPOCHS_BETWEEN = 4  # at most, between two kills
 _PATIENCE_SECONDS = 300.0
 
@@ -65,16 +65,21 @@ class Outcome:
     differences: list[str]
 
 
-def space(name: str) -> str:
-    """The space file of one of the studies."""
+def space(name: str, times: int = 1) -> str:
+    """The space file of one of the studies: 60 trials, or Hyperband's 70, that many times."""
     epochs, search = SEARCHES[name]
+    search %= times if name == "hyperband" else 60 * times
     return f"study: {name}\nseed: 7\n{PARAMETERS}{SIMULATED % epochs}search: {search}\n"
 
 
 class Nursery:
-    """Starts coordinators: forks of one process that has imported what they need, or fresh processes."""
+    """Starts coordinators: forks of one process that has imported what they need, or fresh processes.
 
-    def __init__(self, warm: bool = True) -> None:
+    Workers make a checkpoint after every `checkpoint_seconds` of training, so that restarts find some amid trials.
+    """
+
+    def __init__(self, warm: bool = True, checkpoint_seconds: float = 0.06) -> None:
+        self._environment = {**os.environ, "HPSEARCH_CHECKPOINT_SECONDS": str(checkpoint_seconds)}
         self._nurse = None
         if warm:
             self._nurse = subprocess.Popen(
@@ -83,6 +88,7 @@ class Nursery:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
+                env=self._environment,
             )
 
     def __enter__(self) -> Nursery:
@@ -102,7 +108,11 @@ class Nursery:
         with (folder / "said.txt").open("ab") as said:
             if self._nurse is None:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "hpsearch", *arguments], cwd=folder, stdout=said, stderr=said
+                    [sys.executable, "-m", "hpsearch", *arguments],
+                    cwd=folder,
+                    stdout=said,
+                    stderr=said,
+                    env=self._environment,
                 )
                 child = Coordinator(process.pid, process.poll)
             else:
@@ -210,13 +220,12 @@ def torment(
     coordinators = max(_LEAST_COORDINATORS, kills // 4) if kills >= 2 * _LEAST_COORDINATORS else kills // 3
     plan = ["coordinator"] * coordinators + ["worker"] * (kills - coordinators)
     chance.shuffle(plan)
-    between = min(_EPOCHS_BETWEEN, max(1, 2 * _EPOCHS // kills))
     killed = {"coordinator": 0, "worker": 0}
     while True:
         count = workers if isinstance(workers, int) else chance.choice(list(workers))
         with nursery.coordinator(_command(file, database, count), database.parent) as coordinator:
             while plan:
-                if not _await_epochs(database, coordinator, chance.randint(1, between)):
+                if not _await_epochs(database, coordinator, chance.randint(1, _EPOCHS_BETWEEN)):
                     break
                 time.sleep(chance.uniform(0.0, 0.03))  # amid whatever follows from an epoch
                 who = plan[-1]
@@ -313,7 +322,7 @@ def differences(calm: Table, other: Table, most: int = 5) -> list[str]:
 def put_to_the_test(nursery: Nursery, name: str, workers: int, kills: int, seed: int, folder: Path) -> Outcome:
     """Run one of the studies calmly and under kills, and compare."""
     file = folder / f"{name}.yaml"
-    file.write_text(space(name))
+    file.write_text(space(name, times=-(-kills // _KILLS)))
     calm = run_calmly(nursery, file, folder / "calm.db", workers)
     started = time.monotonic()
     coordinators, killed_workers = torment(nursery, file, folder / "tormented.db", workers, kills, seed)
@@ -334,7 +343,6 @@ def main() -> None:
     if arguments.nurse:
         nurse()
         return
-    os.environ.setdefault("HPSEARCH_CHECKPOINT_SECONDS", "0.06")  # so that restarts find checkpoints amid trials
     failed = False
     with Nursery(warm=not arguments.processes) as nursery:
         for name in arguments.study or SEARCHES:

@@ -6,14 +6,16 @@ import contextlib
 import errno
 import os
 from collections import Counter
+from random import Random
 
 import pytest
-from tests.execution.laboratory import PowerCut
+from tests.execution.laboratory import FailingExecutor, Laboratory, PowerCut
 
 from hpsearch.errors import StorageFull
 from hpsearch.execution import checkpoint_files
+from hpsearch.execution.executor import Slot
 from hpsearch.execution.limits import End
-from hpsearch.study import AttemptOutcome, TrialState
+from hpsearch.study import AttemptOutcome, Trial, TrialState
 
 HYPERBAND = {"training": {"trainer": "simulated"}, "search": {"backend": "hyperband", "max_epochs": 9, "factor": 3}}
 PRUNING = {"search": {"backend": "optuna", "pruner": "median", "max_trials": 14}}
@@ -26,7 +28,11 @@ def checkpoint_every_epoch(laboratory):
 
 
 def _best(laboratory, count):
-    complete = [trial for trial in laboratory.trials() if trial.state is TrialState.COMPLETE]
+    return _best_of(laboratory.trials(), count)
+
+
+def _best_of(trials, count):
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     return sorted(complete, key=lambda trial: (-(trial.value or 0.0), trial.number))[:count]
 
 
@@ -74,6 +80,50 @@ def test_hyperband_keeps_at_the_end_only_what_can_be_evaluated_as_it_is(laborato
     full = [trial.number for trial in _best(laboratory, 3) if trial.epochs_done == 9]
     assert full
     assert laboratory.checkpoints() == sorted(full)
+
+
+class Counting(FailingExecutor):
+    """Notes now and then which trials have checkpoint files, and how many."""
+
+    def __init__(self, laboratory: Laboratory, slots: int) -> None:
+        super().__init__([Slot(index) for index in range(slots)], Random(1))
+        self._laboratory = laboratory
+        self.files: list[tuple[Counter[int], list[Trial]]] = []
+
+    def wait(self, timeout_seconds):
+        if self._words % 4 == 0:
+            files = self._laboratory.folder.glob("studies-artifacts/*/checkpoints/*")
+            self.files.append((Counter(int(file.name[:6]) for file in files), self._laboratory.trials()))
+        return super().wait(timeout_seconds)
+
+
+def test_hyperband_of_ninety_trials_keeps_only_what_promotion_resume_and_the_best_need(
+    laboratory, checkpoint_every_epoch
+):
+    space = laboratory.space(
+        training={"trainer": "simulated"}, search={"backend": "hyperband", "max_epochs": 40, "factor": 3}
+    )
+    executor = Counting(laboratory, slots=4)
+
+    laboratory.run(space, slots=4, keep_best=2, executor=executor)
+
+    trials = laboratory.trials()
+    rungs = Counter((trial.bracket, trial.rung) for trial in trials)
+    assert len(trials) >= 90
+    most = 0
+    for files, then in executor.files:
+        promoted = Counter((trial.bracket, (trial.rung or 0) - 1) for trial in then if trial.parent is not None)
+        continued = {trial.parent for trial in then if not trial.state.is_ended}
+        best = {trial.number for trial in _best_of(then, 2)}
+        for number, count in files.items():
+            trial = then[number]
+            place = (trial.bracket, trial.rung)
+            may_rise = promoted[place] < rungs[trial.bracket, (trial.rung or 0) + 1]
+            assert count <= (1 if trial.state.is_ended else 2)
+            assert not trial.state.is_ended or may_rise or number in continued or number in best, (number, place)
+        most = max(most, sum(files.values()))
+    assert most < 45  # of 90 trials; the widest bracket has 27 in its first rung
+    assert laboratory.checkpoints() == sorted(trial.number for trial in _best(laboratory, 2) if trial.epochs_done == 40)
 
 
 def test_hyperband_without_kept_weights_leaves_no_file(laboratory, checkpoint_every_epoch):

@@ -22,7 +22,8 @@ class Checkpoints:
         objective: which trials are the best.
         keep_best: of that many of the best complete trials the kept weights may be evaluated without a retrain.
         ran_its_budget: whether a trial's weights are what a retrain would give, but for the seed.
-        full_epochs: a trial of fewer epochs may still be promoted.
+        full_epochs: a trial of fewer epochs may be promoted ...
+        may_promote: ... if the backend still has a place for it.
         found: what there is already, by trial, the last one last.
     """
 
@@ -34,6 +35,7 @@ class Checkpoints:
         keep_best: int,
         ran_its_budget: Callable[[Trial], bool],
         full_epochs: int,
+        may_promote: Callable[[int], bool],
         found: Mapping[int, Sequence[Saved]],
     ) -> None:
         self._table = table
@@ -43,11 +45,12 @@ class Checkpoints:
         self._keep_best = keep_best
         self._ran_its_budget = ran_its_budget
         self._full_epochs = full_epochs
+        self._may_promote = may_promote
         self._own = {number: saved[-1] for number, saved in found.items()}
         self._before = {number: saved[-2] for number, saved in found.items() if len(saved) > 1}
         self._search_is_over = False
         self._ranking: list[tuple[float, int]] = []  # complete trials, the best first, ties to the lower number
-        self._promotions: dict[int, Trial] = {}  # ended ones, by their parent
+        self._promotions = {trial.parent: trial.number for trial in table if trial.parent is not None}
         for trial in table:
             if trial.state.is_ended:
                 self._note(trial)
@@ -96,6 +99,12 @@ class Checkpoints:
         if before is not None:
             self._own[holder] = before
 
+    def promoted(self, trial: Trial) -> None:
+        """A promotion was proposed, which may have taken the last place in its rung."""
+        assert trial.parent is not None
+        self._promotions[trial.parent] = trial.number
+        self._drop_needless()
+
     def ended(self, trial: Trial) -> None:
         """Let go of what nobody needs now that `trial` has ended."""
         self._note(trial)
@@ -114,8 +123,6 @@ class Checkpoints:
     def _note(self, trial: Trial) -> None:
         if trial.state is TrialState.COMPLETE:
             bisect.insort(self._ranking, self._rank(trial))
-        if trial.parent is not None:
-            self._promotions[trial.parent] = trial
 
     def _rank(self, trial: Trial) -> tuple[float, int]:
         assert trial.value is not None
@@ -129,10 +136,13 @@ class Checkpoints:
             return True
         if trial.state is not TrialState.COMPLETE:
             return False
-        promotion = self._promotions.get(trial.number)
-        if promotion is None and not self._search_is_over and self._is_below_the_top(trial):
-            return True
-        if promotion is not None and self._holder(promotion) == trial.number and self._is_needed(promotion):
+        if trial.number in self._promotions:
+            promotion = self._table[self._promotions[trial.number]]
+            if not promotion.state.is_ended:
+                return True
+            if self._holder(promotion) == trial.number and self._is_needed(promotion):
+                return True
+        elif not self._search_is_over and self._is_below_the_top(trial) and self._may_promote(trial.number):
             return True
         return self._is_among_the_best(trial) and self._ran_its_budget(trial)
 

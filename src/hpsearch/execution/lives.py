@@ -116,6 +116,7 @@ class Lives:
             self._keep_best,
             lambda trial: ran_its_budget(trial, space.epochs_of(trial.parameters), space.limits, study.objective),
             space.epochs,
+            self._backend.may_promote,
             history.checkpoints,
         )
         self.table.failed_in_a_row(space.limits.max_consecutive_failures)  # told once, not at every start
@@ -192,6 +193,8 @@ class Lives:
         self.table.add(trial)
         self._records.add_trial(trial)
         parent = self._parent(trial)
+        if parent is not None:
+            self.checkpoints.promoted(trial)
         if trial.state is TrialState.INVALID:
             log.info("trial %d is invalid: %s", trial.number, trial.error)
             self._telling.ended(trial)

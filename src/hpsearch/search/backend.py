@@ -62,6 +62,10 @@ class SearchBackend(Protocol):
         """JSON to be stored with a running trial after `report`; given back by `restore` as `Trial.backend_state`."""
         ...
 
+    def may_promote(self, number: int) -> bool:
+        """Whether a later proposal may continue trial `number`, which has ended."""
+        ...
+
     def tell(self, trial: Trial) -> None:
         """Learn how `trial` ended; failed and invalid ones too. `trial.value` is the best over its epochs."""
         ...

@@ -47,6 +47,10 @@ class GridBackend:
         """Nothing needs to be remembered."""
         return {}
 
+    def may_promote(self, number: int) -> bool:
+        """Never: nothing is continued."""
+        return False
+
     def tell(self, trial: Trial) -> None:
         """A grid learns nothing."""
 

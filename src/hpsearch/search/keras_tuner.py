@@ -65,6 +65,10 @@ class KerasTunerBackend:
         """The oracle's counter after the proposal of the running trial `number`."""
         return self._states[number]
 
+    def may_promote(self, number: int) -> bool:
+        """Whether a later proposal may continue trial `number`."""
+        return self._oracle.may_promote(number)
+
     def tell(self, trial: Trial) -> None:
         """Learn how `trial` ended."""
         del self._states[trial.number]

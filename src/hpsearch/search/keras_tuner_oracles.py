@@ -115,6 +115,10 @@ class Recorded(keras_tuner.Oracle):
         """Where the proposal just made stands."""
         return Place(self._epochs)
 
+    def may_promote(self, number: int) -> bool:
+        """Whether a later trial may continue `number`."""
+        return False
+
     def _random_values(self) -> Values | None:
         if self._enqueued:
             return self._enqueued.popleft()
@@ -231,6 +235,14 @@ class HyperbandOracle(Recorded, keras_tuner.oracles.HyperbandOracle):
         bracket["rounds"][rung].append({"past_id": parent, "id": number})
         self._place_of[number] = bracket, rung
         super().restore(number, configuration, parent, is_invalid)
+
+    def may_promote(self, number: int) -> bool:
+        """Whether the rung above still has a place."""
+        bracket, rung = self._place_of[number]
+        above = rung + 1
+        if above >= len(bracket["rounds"]):
+            return False
+        return len(bracket["rounds"][above]) < int(self._get_size(bracket["bracket_num"], above))
 
     def withdraw(self, number: int) -> None:
         """Trial `number` is invalid: its place in rung 0 is free again. The configuration stays tried."""

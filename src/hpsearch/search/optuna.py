@@ -134,6 +134,10 @@ class OptunaBackend:
         """What sampler and pruner noted on the trial: TPE's relative parameters, the rungs that it has completed."""
         return dict(self._trial(number).system_attrs)
 
+    def may_promote(self, number: int) -> bool:
+        """Never: nothing is continued."""
+        return False
+
     def tell(self, trial: Trial) -> None:
         """Learn how `trial` ended; without a finite value it has failed."""
         if trial.state is TrialState.PRUNED:
