@@ -166,19 +166,20 @@ def test_a_changed_checkpoint_is_told_before_anything_begins_and_the_slot_goes_o
     assert isinstance(until_ended(executor)[-1], Finished)
 
 
-def test_a_killed_worker_is_told_as_lost_and_replaced(local):
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
+def test_a_killed_worker_is_told_as_lost_and_replaced(local, sent):
     slow = a_job(epochs=9, seconds_per_epoch=5.0)
     local.submit(local.slots[0], slow)
     local.advance(local.slots[0], 9)
     started = local.wait(10.0)
     pid = int(started[0].worker.rsplit("-", 1)[1])
 
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, sent)
 
     lost = until_ended(local)[-1]
     local.submit(local.slots[0], a_job(attempt=2))
     local.advance(local.slots[0], 3)
-    assert lost == SlotLost(0, 0, 1, "the worker was killed by signal SIGKILL")
+    assert lost == SlotLost(0, 0, 1, f"the worker was killed by signal {sent.name}")
     assert isinstance(until_ended(local)[-1], Finished)
 
 

@@ -16,7 +16,7 @@ from hpsearch.errors import (
     StudyExists,
     StudyNotFound,
 )
-from hpsearch.storage import open_store, write_artifact
+from hpsearch.storage import holds_study, open_store, write_artifact
 from hpsearch.study import Order, StudyState, TrialState
 
 
@@ -70,6 +70,17 @@ def test_a_missing_database_is_not_made_by_reading(database):
         open_store(database)
 
     assert not database.exists()
+
+
+def test_a_database_that_another_program_is_just_making_holds_no_study_yet(tmp_path):
+    path = tmp_path / "new.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")  # the file has its header, and no table
+    assert path.stat().st_size > 0
+
+    assert not holds_study(path, "digits")
+
+    connection.close()
 
 
 def test_a_folder_is_no_database(tmp_path):

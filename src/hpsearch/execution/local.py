@@ -166,7 +166,7 @@ class LocalExecutor:
             slot=index,
             trial=job.trial if job else None,
             attempt=job.attempt if job else None,
-            error=f"{_how(worker.process.returncode)}{_last_words(worker)}",
+            error=_obituary(worker.process.returncode, _last_words(worker)),
         )
 
     def _worker(self, slot: Slot, *, alone: bool = False) -> _Worker:
@@ -233,15 +233,18 @@ class LocalExecutor:
             worker.connection.close()
 
 
-def _how(returncode: int) -> str:
+def _obituary(returncode: int, words: str) -> str:
+    """How a worker ended, in a line; one that ended by itself has said why last. All that it said follows."""
     if returncode < 0:
-        return f"the worker was killed by signal {signal.Signals(-returncode).name}"
-    return f"the worker ended with exit code {returncode}"
+        how = f"the worker was killed by signal {signal.Signals(-returncode).name}"
+    else:
+        how = f"the worker ended with exit code {returncode}"
+        how += f": {words.splitlines()[-1]}" if words else ""
+    return f"{how}\nits last words:\n{words}" if words else how
 
 
 def _last_words(worker: _Worker) -> str:
     with worker.words as words:
         size = words.seek(0, os.SEEK_END)
         words.seek(max(0, size - _LAST_WORDS_BYTES))
-        text = words.read().decode(errors="replace").strip()
-    return f"; its last words:\n{text}" if text else ""
+        return words.read().decode(errors="replace").strip()

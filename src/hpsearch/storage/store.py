@@ -207,6 +207,13 @@ def holds_study(database: str | Path, name: str) -> bool:
     _require_usable(path, create=True, write=True)
     if not path.exists() or path.stat().st_size == 0:
         return False
+    engine = reading_engine(path)
+    try:
+        with engine.connect() as connection:
+            if schema.is_empty(connection):  # another program is about to make its tables
+                return False
+    finally:
+        engine.dispose()
     with open_store(path) as store:
         return store.has_study(name)
 
