@@ -158,3 +158,37 @@ def test_an_attempt_that_did_not_end_by_itself_has_the_memory_that_its_worker_la
     pruned = [attempt.peak_memory_bytes for attempt in told if attempt.outcome is AttemptOutcome.PRUNED]
     assert pruned
     assert set(pruned) == {4_000}
+
+
+class Stuttering(FailingExecutor):
+    """Says every epoch twice, and every word again after its attempt has been closed."""
+
+    def __init__(self, slots):
+        super().__init__([Slot(index) for index in range(slots)], Random(3), losses=0.15)
+        self._said = []
+
+    def wait(self, timeout_seconds):
+        events = list(super().wait(timeout_seconds))
+        epochs = [event for event in events if isinstance(event, EpochDone)]
+        late, self._said = self._said, [*self._said[-20:], *(e for e in events if not isinstance(e, SlotLost))]
+        return [*events[:1], *epochs, *events[1:], *late]
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"search": {"backend": "hyperband", "max_epochs": 9, "factor": 3}, "training": {"trainer": "simulated"}},
+        {"search": {"backend": "optuna", "pruner": "median", "max_trials": 12}},
+    ],
+)
+def test_what_is_said_twice_or_too_late_changes_nothing(laboratory, sections):
+    space = laboratory.space(**sections)
+    laboratory.run(space, name="calm")
+
+    laboratory.run(space, executor=Stuttering(1))
+
+    assert laboratory.table() == laboratory.table("calm")
+    with laboratory.store() as store:
+        trained = [(trial, epoch) for trial, epoch, _ in store.epoch_seconds(store.study("simulated").id)]
+    assert len(trained) == len(set(trained))
+    assert AttemptOutcome.LOST in {outcome for number in range(12) for outcome in outcomes(laboratory, number)}

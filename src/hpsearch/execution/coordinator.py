@@ -209,6 +209,8 @@ class Coordinator:
             self._records.drop_checkpoint(event.checkpoint)
 
     def _take_epoch(self, seat: Seat, event: EpochDone) -> None:
+        if event.epoch <= self._trials[seat.trial].epochs_done:  # said twice
+            return
         seat.granted -= 1
         verdict = self._trials.epoch(event)
         trial, value = self._trials[seat.trial], event.values[self._metric]
