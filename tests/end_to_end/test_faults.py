@@ -160,6 +160,9 @@ def test_workers_that_cannot_start_end_the_study_as_failed_with_their_last_words
     with open_store(tmp_path / "studies.db") as store:
         assert store.study("simulated").state == "failed"
 
+    shown = hpsearch("show", "--study", "simulated", "--trial", 0, folder=tmp_path).stdout
+    assert "libcudart.so: cannot open shared object file" in shown
+
     (tmp_path / "sitecustomize.py").unlink()
     assert hpsearch("run", "fast.yaml", "--workers", 2, folder=tmp_path).returncode == 0
     again = table(tmp_path / "studies.db", "simulated")

@@ -10,6 +10,9 @@ import click
 
 from hpsearch.cli.options import database_option, format_option, study_option
 from hpsearch.cli.tables import duration, number, short, text_table, to_json
+from hpsearch.study import reason
+
+_ATTEMPT = ("attempt", "outcome", "worker", "host", "device", "from_epoch", "peak", "error")
 
 if TYPE_CHECKING:
     from hpsearch.storage import EpochRecord, Store
@@ -113,7 +116,7 @@ def _trial(study: Study, trial: Trial, attempts: list[Attempt], epochs: list[Epo
         yield from (f"{name:<{width}}  {short(value)}" for name, value in trial.parameters.items())
     if attempts:
         yield ""
-        yield text_table([_attempt(one) for one in attempts], ("attempt", "outcome", "worker", "device", "from_epoch"))
+        yield text_table([_attempt(one) for one in attempts], _ATTEMPT)
     if epochs:
         yield ""
         metrics = list(dict.fromkeys(name for epoch in epochs for name in epoch.values))
@@ -125,4 +128,8 @@ def _trial(study: Study, trial: Trial, attempts: list[Attempt], epochs: list[Epo
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return asdict(attempt) | {"outcome": attempt.outcome.value if attempt.outcome is not None else "open"}
+    return asdict(attempt) | {
+        "outcome": attempt.outcome.value if attempt.outcome is not None else "open",
+        "peak": f"{attempt.peak_memory_bytes / 2**20:,.0f} MiB" if attempt.peak_memory_bytes is not None else None,
+        "error": reason(attempt.error) if attempt.error is not None else None,
+    }

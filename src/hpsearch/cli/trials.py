@@ -8,6 +8,7 @@ import click
 
 from hpsearch.cli.options import database_option, format_option, limit_option, sort_option, study_option
 from hpsearch.cli.tables import parameters_line, print_rows
+from hpsearch.study import reason
 
 if TYPE_CHECKING:
     from hpsearch.study import Trial
@@ -59,15 +60,10 @@ def _row(trial: Trial) -> dict[str, Any]:
         state = f"{state} ({trial.error_kind.value})"
     line = parameters_line(trial.parameters)
     if trial.error:
-        line = f"{line}: {_reason(trial.error)}"
+        line = f"{line}: {reason(trial.error)}"
     epochs = f"{trial.epochs_done}/{trial.epochs}"
     row = {"trial": trial.number, "state": state, "value": trial.value, "epochs": epochs, "rung": trial.rung}
     return row | {"seconds": f"{trial.seconds:7.1f}", "parameters": line}
-
-
-def _reason(error: str) -> str:
-    """The last line of a traceback, which names the error; the whole of a sentence."""
-    return error.strip().splitlines()[-1]
 
 
 def _record(trial: Trial) -> dict[str, Any]:
@@ -86,7 +82,7 @@ def _record(trial: Trial) -> dict[str, Any]:
         "seconds": trial.seconds,
         "seed": trial.seed,
         "error_kind": None if trial.error_kind is None else trial.error_kind.value,
-        "error": None if trial.error is None else _reason(trial.error),
+        "error": None if trial.error is None else reason(trial.error),
     }
     clashing = own.keys() & trial.parameters.keys()
     named = {f"parameter.{name}" if name in clashing else name: value for name, value in trial.parameters.items()}

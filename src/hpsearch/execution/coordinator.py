@@ -37,7 +37,7 @@ from hpsearch.execution.setting import Setting
 from hpsearch.search import SearchBackend, Verdict
 from hpsearch.space import Space
 from hpsearch.space.configuration import Configuration
-from hpsearch.study import AttemptOutcome, ErrorKind, Study, Trial
+from hpsearch.study import AttemptOutcome, ErrorKind, Study, Trial, reason
 from hpsearch.training.task import Task
 
 log = logging.getLogger(__name__)
@@ -256,13 +256,13 @@ class Coordinator:
     def _take_loss(self, event: SlotLost) -> None:
         seat, closed = self._seats.lose(event)
         if seat is not None and not seat.closed:
-            why = event.error.splitlines()[0]
-            log.warning("slot %d lost its worker during trial %d: %s", event.slot, seat.trial, why)
+            log.warning("slot %d lost its worker during trial %d: %s", event.slot, seat.trial, reason(event.error))
             self._ends.budget.give_back(seat.granted)
             self._records.close_attempt(seat.trial, seat.attempt, AttemptOutcome.LOST, event.error, seat.peak)
             self._records.worker_gone(seat.trial)
             self._trials.lose(seat.trial, event.slot, event.error)
         if closed is not None:
+            log.error(closed)
             self._records.event("slot", closed)
             if not self._seats.slots:
                 self._ends.fail(f"no slot is left: {closed}")

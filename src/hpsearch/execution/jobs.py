@@ -23,7 +23,7 @@ from hpsearch.execution.messages import (
 )
 from hpsearch.execution.seating import Waiting, assign
 from hpsearch.execution.seats import Seat, Seats
-from hpsearch.study import ErrorKind
+from hpsearch.study import ErrorKind, reason
 
 log = logging.getLogger(__name__)
 
@@ -133,6 +133,8 @@ class JobRunner:
             lost, closed = self._seats.lose(event)
             if lost is not None:
                 self._lose(self._running.pop(lost.trial), event)
+            if closed is not None:
+                log.error(closed)
             if closed is not None and not self._seats.slots:
                 raise StudyFailed(f"no slot is left: {closed}")
             return
@@ -164,7 +166,7 @@ class JobRunner:
             pending.job = replace(pending.job, checkpoint=saved)
 
     def _lose(self, pending: _Pending, event: SlotLost) -> None:
-        log.warning("slot %d lost its worker: %s", event.slot, event.error.splitlines()[0])
+        log.warning("slot %d lost its worker: %s", event.slot, reason(event.error))
         pending.losses += 1
         pending.lost_on |= {event.slot}
         self._again(pending, pending.losses < _LOST_IN_A_ROW, ErrorKind.LOST, event.error)

@@ -21,7 +21,7 @@ from hpsearch.execution.telling import Telling
 from hpsearch.search import NoProposal, SearchBackend, Verdict
 from hpsearch.space import Space
 from hpsearch.space.configuration import Configuration
-from hpsearch.study import AttemptOutcome, ErrorKind, Order, Study, Trial, TrialState
+from hpsearch.study import AttemptOutcome, ErrorKind, Order, Study, Trial, TrialState, reason
 
 log = logging.getLogger(__name__)
 
@@ -318,7 +318,7 @@ class Lives:
 
     def fail(self, number: int, kind: ErrorKind, error: str) -> None:
         """A trial has failed for good."""
-        log.warning("trial %d failed (%s): %s", number, kind, _last_line(error))
+        log.warning("trial %d failed (%s): %s", number, kind, reason(error))
         self._ended(self._move(replace(self.table[number], error_kind=kind, error=error), TrialState.FAILED))
 
     def _ended(self, trial: Trial) -> None:
@@ -331,7 +331,7 @@ class Lives:
         if last is not None:
             self._ends.fail(
                 f"{most} trials in a row failed, the last, trial {last}, with: "
-                f"{_last_line(self.table[last].error or '')}; "
+                f"{reason(self.table[last].error or '')}; "
                 f"`hpsearch show --study {self._study.name} --trial {last}` prints the whole error"
             )
 
@@ -353,8 +353,3 @@ class Lives:
     def _say(self, text: str) -> None:
         log.info(text)
         self._records.event("search", text)
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else ""

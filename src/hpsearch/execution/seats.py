@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +10,7 @@ from hpsearch.execution.executor import Executor, Slot
 from hpsearch.execution.health import DEATHS, Health
 from hpsearch.execution.messages import EpochDone, Job, LastWord, SlotLost, Word
 from hpsearch.execution.seating import Waiting
-
-log = logging.getLogger(__name__)
+from hpsearch.study import reason
 
 
 @dataclass(slots=True)
@@ -117,9 +115,8 @@ class Seats:
         if slot is None or not self._health.death(event.slot, seat.trial if seat is not None else None):
             return seat, None
         self._executor.retire(slot)
-        why = event.error.splitlines()[0]
+        why = reason(event.error)
         closed = f"slot {event.slot} is closed: its worker died {DEATHS} times before it finished an epoch, last: {why}"
-        log.error(closed)
         return seat, closed
 
     def seconds_since_progress(self, seat: Seat) -> float:

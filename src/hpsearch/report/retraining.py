@@ -18,7 +18,7 @@ from hpsearch.space import Space
 from hpsearch.space.configuration import Configuration
 from hpsearch.space.values import Plain
 from hpsearch.storage import EvaluationRecord, Store, Writer, remove_strays, write_artifact
-from hpsearch.study import ErrorKind, Study, Trial, derive_seed
+from hpsearch.study import ErrorKind, Study, Trial, derive_seed, reason
 from hpsearch.training.schedules import make_schedule
 from hpsearch.training.task import Task
 
@@ -273,7 +273,7 @@ class Retraining:
         with self._writer.transaction() as write:
             write.fail_evaluation(job.trial, error)
         self._forget_checkpoints(job.trial)
-        log.warning("the retrain of trial %d failed (%s): %s", want.trial.number, kind, error.strip().splitlines()[-1])
+        log.warning("the retrain of trial %d failed (%s): %s", want.trial.number, kind, reason(error))
 
     def _keep(self, evaluation: int, saved: Saved | None) -> None:
         if saved is None or saved.path is None:

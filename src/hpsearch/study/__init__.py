@@ -12,6 +12,7 @@ from hpsearch.study.trial import (
     ParameterValue,
     Trial,
     TrialState,
+    reason,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "Trial",
     "TrialState",
     "derive_seed",
+    "reason",
 ]

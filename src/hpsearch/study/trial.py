@@ -111,3 +111,9 @@ class Attempt:
     from_epoch: int = 0  # epochs finished in the checkpoint that it started from
     peak_memory_bytes: int | None = None
     error: str | None = None
+
+
+def reason(error: str) -> str:
+    """The line of a recorded error that names it: the last of a traceback, else the first."""
+    lines = error.strip().splitlines() or [""]
+    return lines[-1] if lines[0].startswith("Traceback") else lines[0]
