@@ -24,6 +24,7 @@ def run(
     database: str | os.PathLike[str] | None = None,
     study: str | None = None,
     workers: int | None = None,
+    workers_per_gpu: int | None = None,
     set: Sequence[str] = (),
     retrain: bool = True,
     again: bool = False,
@@ -39,6 +40,7 @@ def run(
         database: default ``HPSEARCH_DATABASE``, else ``studies.db`` in the current folder.
         study: another name than the file's.
         workers: how many trials run at once; None for as many as there are devices.
+        workers_per_gpu: how many share each GPU, with a part of its memory each.
         set: ``key.path=value`` each, laid over the file.
         retrain: whether the best are retrained and tested.
         again: run anew under a free name.
@@ -64,6 +66,8 @@ def run(
             arguments += ["--study", study]
         if workers is not None:
             arguments += ["--workers", str(workers)]
+        if workers_per_gpu is not None:
+            arguments += ["--workers-per-gpu", str(workers_per_gpu)]
         for override in set:
             arguments += ["--set", override]
         arguments += [flag for flag, given in (("--no-retrain", not retrain), ("--again", again)) if given]
