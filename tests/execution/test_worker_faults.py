@@ -160,6 +160,25 @@ def test_an_attempt_that_did_not_end_by_itself_has_the_memory_that_its_worker_la
     assert set(pruned) == {4_000}
 
 
+class Frozen(FailingExecutor):
+    """The first worker that gets trial 3 never says a word."""
+
+    def submit(self, slot, job):
+        if (job.trial, job.attempt) != (3, 1):
+            super().submit(slot, job)
+
+
+def test_a_worker_that_never_gets_its_data_and_model_ready_is_ended_after_half_an_hour(laboratory):
+    laboratory.run(laboratory.space(), name="calm", slots=2)
+    executor = Frozen([Slot(0), Slot(1)], Random(0))
+
+    laboratory.run(laboratory.space(limits={"trial_timeout": "20s"}), executor=executor, slots=2)
+
+    assert laboratory.table() == laboratory.table("calm")
+    assert outcomes(laboratory, 3) == [AttemptOutcome.TIMEOUT, AttemptOutcome.COMPLETE]
+    assert 1_800 < executor.now < 1_900
+
+
 class Stuttering(FailingExecutor):
     """Says every epoch twice, and every word again after its attempt has been closed."""
 

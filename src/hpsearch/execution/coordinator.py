@@ -294,8 +294,8 @@ class Coordinator:
         """End what takes too long amid its epoch, with its worker."""
         for seat in self._seats:
             silent = self._seats.seconds_since_progress(seat)
-            hangs = self._ends.epoch_timeout(silent)
-            late = self._ends.trial_timeout(self._trials[seat.trial].seconds + silent)
+            hangs = self._ends.epoch_timeout(silent, started=seat.started)
+            late = self._ends.trial_timeout(self._trials[seat.trial].seconds + (silent if seat.started else 0.0))
             if seat.closed:
                 if hangs is not None:
                     self._seats.kill(seat)

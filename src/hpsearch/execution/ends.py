@@ -6,6 +6,8 @@ from hpsearch.execution.limits import Budget, End, meets_target
 from hpsearch.space.settings import Limits
 from hpsearch.study import Objective
 
+_START_SECONDS = 1_800.0
+
 
 class Ends:
     """What limits, people and failures have ended so far.
@@ -61,9 +63,14 @@ class Ends:
             return None
         return f"trained for {seconds:.1f} s (trial_timeout is {limit:g} s)"
 
-    def epoch_timeout(self, silent_seconds: float) -> str | None:
-        """What to say of an attempt that has finished no epoch for too long; else None."""
+    def epoch_timeout(self, silent_seconds: float, *, started: bool) -> str | None:
+        """What to say of an attempt that has finished no epoch for too long; else None.
+
+        Until it has `started`, with its data loaded and its model built, it has half an hour at least.
+        """
         limit = self._limits.epoch_timeout
-        if silent_seconds <= limit:
-            return None
-        return f"no epoch finished in {silent_seconds:.0f} s (epoch_timeout is {limit:g} s)"
+        if started and silent_seconds > limit:
+            return f"no epoch finished in {silent_seconds:.0f} s (epoch_timeout is {limit:g} s)"
+        if not started and silent_seconds > max(limit, _START_SECONDS):
+            return f"the data were not loaded and the model not built in {silent_seconds:,.0f} s"
+        return None

@@ -196,7 +196,7 @@ class JobRunner:
 
     def _watch_the_clock(self) -> None:
         for seat in self._seats:
-            hangs = self._ends.epoch_timeout(self._seats.seconds_since_progress(seat))
+            hangs = self._ends.epoch_timeout(self._seats.seconds_since_progress(seat), started=seat.started)
             if hangs is not None:
                 self._cut(seat, hangs)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hpsearch.execution.executor import Executor, Slot
 from hpsearch.execution.health import DEATHS, Health
@@ -21,11 +20,12 @@ class Seat:
     trial: int
     attempt: int
     waited: Waiting  # as what it waited for the slot
+    since: float  # clock of the last sign of progress
     granted: int = 0  # epochs asked for and not yet reported
     stopping: bool = False  # asked to stop after its epoch
     met_target: bool = False  # and that is why: its trial is complete then
     closed: bool = False  # the attempt is closed; the slot is only waited for
-    since: float = field(default=math.inf)  # clock of the last sign of progress; inf while data load
+    started: bool = False  # the data are loaded and the model is built
     peak: int | None = None  # bytes of memory that its worker had at most, as far as it has said
 
 
@@ -73,7 +73,7 @@ class Seats:
     def seat(self, slot: Slot, job: Job, waited: Waiting) -> Seat:
         """Give `job` to a free slot."""
         self._orders.append(lambda: self._executor.submit(slot, job))
-        seat = self._seats[slot.index] = Seat(slot, job.trial, job.attempt, waited)
+        seat = self._seats[slot.index] = Seat(slot, job.trial, job.attempt, waited, since=self._clock())
         return seat
 
     def advance(self, seat: Seat, epochs: int) -> None:
@@ -99,7 +99,7 @@ class Seats:
         """
         for seat in self._seats.values():
             if (seat.trial, seat.attempt) == (event.trial, event.attempt):
-                seat.since = self._clock()
+                seat.since, seat.started = self._clock(), True
                 if isinstance(event, EpochDone):
                     seat.peak = event.peak_memory_bytes
                     self._health.epoch(seat.slot.index)
@@ -120,8 +120,8 @@ class Seats:
         return seat, closed
 
     def seconds_since_progress(self, seat: Seat) -> float:
-        """How long a seat has been silent, counted from when its data were loaded and its model was built."""
-        return max(0.0, self._clock() - seat.since)
+        """How long a seat has been silent."""
+        return self._clock() - seat.since
 
     def kill(self, seat: Seat) -> None:
         """End a seat's worker, whatever it does."""
