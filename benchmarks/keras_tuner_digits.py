@@ -188,7 +188,7 @@ def _finish(command: Sequence[str]) -> tuple[float, str]:
     return seconds, done.stdout.strip()
 
 
-def _processor() -> str:
+def processor() -> str:
     """Its name, where the system tells it."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -232,7 +232,7 @@ def main() -> None:
         "epochs": EPOCHS,
         "rounds": arguments.rounds,
         "cores": cores,
-        "processor": _processor(),
+        "processor": processor(),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": {name: version(name) for name in ("hpsearch", "tensorflow", "keras", "keras-tuner")},
         "table": rows,

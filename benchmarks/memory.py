@@ -20,17 +20,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import psutil
-from benchmarks.keras_tuner_digits import ROOT, SPACE
+from benchmarks.keras_tuner_digits import ROOT, SPACE, processor
 
 RESULT = ROOT / "benchmarks" / "results" / "memory.json"
 _LOOK_SECONDS = 0.05
-_MARKS = (1, 10, 25, 50, 100, 200, 300, 400, 500)
+_STRIDE = 10  # of the readings that are written
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +116,26 @@ def growth(readings: Sequence[Reading], process: str, early: int, late: int) -> 
     return by_trials[late] / by_trials[early] if early in by_trials and late in by_trials else None
 
 
+def _names(readings: Sequence[Reading]) -> list[str]:
+    return sorted({reading.process for reading in readings})
+
+
+def _written(name: str, readings: Sequence[Reading]) -> dict[str, object]:
+    of_it = [reading for reading in readings if reading.process == name]
+    kept = [reading for reading in of_it if reading.trials == 1 or reading.trials % _STRIDE == 0]
+    return {
+        "process": name,
+        "started": len({reading.pid for reading in of_it}),
+        "largest_mib": max(reading.bytes for reading in of_it) >> 20,
+        "mib_after_trials": {str(reading.trials): reading.bytes >> 20 for reading in kept},
+    }
+
+
 def _table(readings: Sequence[Reading]) -> None:
-    for process in sorted({reading.process for reading in readings}):
+    for process in _names(readings):
         of_it = [reading for reading in readings if reading.process == process]
         pids = len({reading.pid for reading in of_it})
-        marks = [reading for reading in of_it if reading.trials in _MARKS]
+        marks = [reading for reading in of_it if reading.trials in (1, 10) or reading.trials % 50 == 0]
         sizes = "  ".join(f"{reading.trials}: {reading.bytes / 2**20:,.0f}" for reading in marks)
         print(f"{process:<12} {pids} process{'es' if pids > 1 else ''}, MiB after trials  {sizes}")
         print(f"{'':<12} largest {max(reading.bytes for reading in of_it) / 2**20:,.0f} MiB")
@@ -147,7 +162,8 @@ def main() -> None:
     facts = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {name: version(name) for name in ("hpsearch", "tensorflow", "keras", "keras-tuner")},
-        "readings": [asdict(reading) for reading in (*ours, *theirs)],
+        "processor": processor(),
+        "processes": [_written(name, readings) for readings in (ours, theirs) for name in _names(readings)],
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

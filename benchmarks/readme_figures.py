@@ -4,7 +4,7 @@
     python benchmarks/readme_figures.py --check    # exit code 1 where README says something else
 
 Every number comes from rows of the database, `studies.db` by default, which is only read, and from what
-`keras_tuner_digits.py` has written.
+`keras_tuner_digits.py` and `memory.py` have written.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DATABASE = ROOT / "studies.db"
 SPEED = ROOT / "benchmarks" / "results" / "keras_tuner_digits.json"
-FIGURES, TIMES = "figures", "times"  # the names of README's generated sections
+SIZES = ROOT / "benchmarks" / "results" / "memory.json"
+FIGURES, TIMES, MEMORY = "figures", "times", "memory"  # the names of README's generated sections
 NONE_YET = "No study has been recorded yet: `studies.db` is not there."
 NAMES = {
     "hpsearch": "hpsearch",
@@ -35,6 +36,12 @@ NAMES = {
     "keras": "Keras",
     "keras-tuner": "Keras Tuner",
     "optuna": "Optuna",
+}
+
+WHOSE = {
+    "coordinator": "hpsearch, coordinator",
+    "worker": "hpsearch, its one worker",
+    "tuner": "Keras Tuner, its one process",
 }
 
 
@@ -112,6 +119,25 @@ def times(result: Path) -> str:
         f"{facts['rounds']} runs each took turns on {facts['cores']} cores ({facts['processor']}), no GPU. {versions}."
     )
     return "\n".join([*lines, "", what + where])
+
+
+def memory(result: Path) -> str:
+    """The table of the measured resident sizes."""
+    if not result.exists():
+        return "Nothing has been measured yet: run `python -m benchmarks.memory`."
+    facts = json.loads(result.read_text(encoding="utf-8"))
+    marks = ("1", "10", "50", "100", "200", "500")
+    lines = [
+        f"| resident MiB after trials | {' | '.join(marks)} | largest | processes |",
+        f"|---|{'---|' * (len(marks) + 2)}",
+    ]
+    for process in facts["processes"]:
+        after = process["mib_after_trials"]
+        cells = [f"{after[mark]:,}" if mark in after else "" for mark in marks]
+        lines.append(
+            f"| {WHOSE[process['process']]} | {' | '.join(cells)} | {process['largest_mib']:,} | {process['started']} |"
+        )
+    return "\n".join(lines)
 
 
 def with_section(readme: str, section: str, text: str) -> str:
@@ -222,12 +248,14 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 where README differs")
     parser.add_argument("--database", type=Path, default=DATABASE)
     parser.add_argument("--times", type=Path, default=SPEED)
+    parser.add_argument("--sizes", type=Path, default=SIZES)
     parser.add_argument("--readme", type=Path, default=README)
     arguments = parser.parse_args()
 
     present = arguments.readme.read_text(encoding="utf-8")
     wanted = with_section(present, FIGURES, figures(arguments.database))
     wanted = with_section(wanted, TIMES, times(arguments.times))
+    wanted = with_section(wanted, MEMORY, memory(arguments.sizes))
     if wanted == present:
         return
     if arguments.check:

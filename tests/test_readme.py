@@ -88,6 +88,12 @@ def test_readme_has_the_times_that_were_measured():
     assert readme_figures.with_section(README, readme_figures.TIMES, text) == README
 
 
+def test_readme_has_the_memory_that_was_measured():
+    text = readme_figures.memory(readme_figures.SIZES)
+
+    assert readme_figures.with_section(README, readme_figures.MEMORY, text) == README
+
+
 def test_without_recorded_studies_the_figures_say_so(tmp_path):
     assert "No study has been recorded yet" in readme_figures.figures(tmp_path / "studies.db")
 
@@ -127,7 +133,7 @@ def test_studies_of_one_question_are_compared_with_chance(recorded):
 
 def test_the_script_writes_readme_and_its_check_fails_where_readme_differs(recorded, tmp_path):
     readme = tmp_path / "README.md"
-    sections = "".join(f"<!-- {name}:begin -->\nold\n<!-- {name}:end -->\n" for name in ("figures", "times"))
+    sections = "".join(f"<!-- {name}:begin -->\nold\n<!-- {name}:end -->\n" for name in ("figures", "times", "memory"))
     readme.write_text(f"above\n{sections}below\n")
 
     def script(*arguments):
@@ -141,7 +147,7 @@ def test_the_script_writes_readme_and_its_check_fails_where_readme_differs(recor
     assert (before.returncode, after.returncode) == (1, 0)
     assert "differs" in before.stderr
     assert readme.read_text().startswith("above\n<!-- figures:begin -->\n| study |")
-    assert readme.read_text().endswith("<!-- times:end -->\nbelow\n")
+    assert readme.read_text().endswith("<!-- memory:end -->\nbelow\n")
     assert "old" not in readme.read_text()
 
 

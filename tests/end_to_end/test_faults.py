@@ -20,15 +20,6 @@ from hpsearch.storage import open_store
 pytestmark = pytest.mark.timeout(240)
 
 
-@pytest.fixture(scope="module")
-def calm(tmp_path_factory):
-    """The table of an undisturbed run."""
-    folder = tmp_path_factory.mktemp("calm")
-    (folder / "fast.yaml").write_text(SIMULATED)
-    assert hpsearch("run", "fast.yaml", "--workers", 2, folder=folder).returncode == 0
-    return table(folder / "studies.db", "simulated")
-
-
 def workers_of(process):
     return psutil.Process(process.pid).children(recursive=True)
 

@@ -21,15 +21,6 @@ from hpsearch.storage import open_store
 SLOW = SIMULATED.replace("epochs: 4", "epochs: 4, seconds_per_epoch: 0.3")
 
 
-@pytest.fixture(scope="module")
-def calm(tmp_path_factory):
-    """The table of an undisturbed run."""
-    folder = tmp_path_factory.mktemp("calm")
-    (folder / "fast.yaml").write_text(SIMULATED)
-    assert hpsearch("run", "fast.yaml", "--workers", 2, folder=folder).returncode == 0
-    return table(folder / "studies.db", "simulated")
-
-
 def until_an_epoch(process, database):
     """Wait until the running study has written an epoch."""
     for _ in range(1_200):

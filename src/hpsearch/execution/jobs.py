@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hpsearch.errors import StorageFull, StudyFailed
+from hpsearch.errors import StorageFull
 from hpsearch.execution.ends import Ends
 from hpsearch.execution.executor import Executor, Slot
 from hpsearch.execution.messages import (
@@ -95,7 +95,6 @@ class JobRunner:
 
         Raises:
             StorageFull: a worker had no room for a file.
-            StudyFailed: every slot was closed, since its workers only died.
         """
         self._waiting = [_Pending(job, (before or {}).get(job.trial)) for job in jobs]
         while self._seats or (self._waiting and not self._stopping):
@@ -134,9 +133,7 @@ class JobRunner:
             if lost is not None:
                 self._lose(self._running.pop(lost.trial), event)
             if closed is not None:
-                log.error(closed)
-            if closed is not None and not self._seats.slots:
-                raise StudyFailed(f"no slot is left: {closed}")
+                self._do_without(closed)
             return
         seat = self._seats.speaker(event)
         if seat is None:
@@ -159,6 +156,12 @@ class JobRunner:
             self._start_over(pending, event)
         elif isinstance(event, DiskFull):
             raise StorageFull(event.error)
+
+    def _do_without(self, closed: str) -> None:
+        """A slot has been closed. Where it was the last one, what still waits has failed; the study stands."""
+        log.error(closed)
+        while self._waiting and not self._seats.slots:
+            self._on_failure(self._waiting.pop(0).job, ErrorKind.LOST, f"no slot is left: {closed}")
 
     def _keep(self, pending: _Pending, saved: Saved | None) -> None:
         if saved is not None:
