@@ -51,6 +51,7 @@ _LEAST_COORDINATORS = 10
 _KILLS = 80  # that a study of 60 trials is long enough for
 _EPOCHS_BETWEEN = 4  # at most, between two kills
 _PATIENCE_SECONDS = 300.0
+_SETTLING_SECONDS = 0.05  # in which a coordinator writes what it has heard
 
 Table = dict[str, list[tuple[Any, ...]]]
 
@@ -228,15 +229,13 @@ def torment(
                 if not _await_epochs(database, coordinator, chance.randint(1, _EPOCHS_BETWEEN)):
                     break
                 time.sleep(chance.uniform(0.0, 0.03))  # amid whatever follows from an epoch
-                who = plan[-1]
-                pid = coordinator.pid if who == "coordinator" else _a_worker(database, coordinator, chance)
-                if pid is None:
-                    break
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-                    killed[who] += 1
-                    plan.pop()
-                if who == "coordinator":
+                if plan[-1] == "worker":
+                    if not _kill_a_worker(database, coordinator, chance):
+                        break
+                    killed[plan.pop()] += 1
+                else:
+                    os.kill(coordinator.pid, signal.SIGKILL)
+                    killed[plan.pop()] += 1
                     break
             code = coordinator.wait()
         if code == 0 and not plan:
@@ -268,18 +267,35 @@ def _epochs(database: Path) -> int:
     return int(_ask(database, "SELECT count(*) + coalesce(sum(attempt), 0) FROM epochs", 0))
 
 
-def _a_worker(database: Path, coordinator: Coordinator, chance: random.Random) -> int | None:
-    """The pid of a worker that has reported an epoch of the attempt that it works at."""
+def _kill_a_worker(database: Path, coordinator: Coordinator, chance: random.Random) -> bool:
+    """Kill one that has reported an epoch of the attempt that it works at; False where the coordinator ends before.
+
+    It is stopped first, and killed only if what it said until then shows no other attempt: three workers that die before
+    their first epoch would rightly fail a trial.
+    """
+    while coordinator.exit_code() is None:
+        found = _who_reported_an_epoch(database)
+        if not found:
+            time.sleep(0.002)
+            continue
+        pid = chance.choice(found)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(_SETTLING_SECONDS)
+            if pid in _who_reported_an_epoch(database):
+                os.kill(pid, signal.SIGKILL)
+                return True
+            os.kill(pid, signal.SIGCONT)
+    return False
+
+
+def _who_reported_an_epoch(database: Path) -> list[int]:
     query = """SELECT group_concat(DISTINCT workers.pid) FROM attempts
         JOIN workers ON workers.name = attempts.worker AND workers.ended_at IS NULL
         JOIN epochs ON epochs.trial_id = attempts.trial_id AND epochs.attempt = attempts.attempt
         WHERE attempts.ended_at IS NULL"""
-    while coordinator.exit_code() is None:
-        found = _ask(database, query, None)
-        if found:
-            return chance.choice(sorted(int(pid) for pid in str(found).split(",")))
-        time.sleep(0.002)
-    return None
+    found = _ask(database, query, None)
+    return sorted(int(pid) for pid in str(found).split(",")) if found else []
 
 
 def _ask(database: Path, query: str, otherwise: Any) -> Any:
