@@ -234,8 +234,9 @@ def torment(
                         break
                     killed[plan.pop()] += 1
                 else:
-                    os.kill(coordinator.pid, signal.SIGKILL)
-                    killed[plan.pop()] += 1
+                    with contextlib.suppress(ProcessLookupError):  # it has ended just now
+                        os.kill(coordinator.pid, signal.SIGKILL)
+                        killed[plan.pop()] += 1
                     break
             code = coordinator.wait()
         if code == 0 and not plan:
@@ -270,8 +271,8 @@ def _epochs(database: Path) -> int:
 def _kill_a_worker(database: Path, coordinator: Coordinator, chance: random.Random) -> bool:
     """Kill one that has reported an epoch of the attempt that it works at; False where the coordinator ends before.
 
-    It is stopped first, and killed only if what it said until then shows no other attempt: three workers that die before
-    their first epoch would rightly fail a trial.
+    It is stopped first, and killed only if what it said until then shows no other attempt: three workers that die
+    before their first epoch would rightly fail a trial.
     """
     while coordinator.exit_code() is None:
         found = _who_reported_an_epoch(database)
