@@ -38,7 +38,7 @@ parameters:
 constraints: ["units * rate <= 4"]
 limits: {max_consecutive_failures: 100}
 """
-SIMULATED = "training: {trainer: simulated, %sseconds_per_epoch: 0.02, failure_rate: 0.1, nan_rate: 0.05}\n"
+SIMULATED = "training: {trainer: simulated, %sseconds_per_epoch: 0.03, failure_rate: 0.1, nan_rate: 0.05}\n"
 SEARCHES = {
     "random": ("epochs: 5, ", "{backend: random, max_trials: %d}"),
     "tpe": ("epochs: 5, ", "{backend: optuna, sampler: tpe, max_trials: %d}"),
@@ -48,8 +48,8 @@ SEARCHES = {
 COLUMNS = """number, state, epochs, epochs_done, parent, bracket, rung, known, told, value, last_value, best_epoch,
     seed, error_kind, error"""
 _LEAST_COORDINATORS = 10
-_KILLS = 80  # that a study of 60 trials is long enough for
-_EPOCHS_BETWEEN = 4  # at most, between two kills
+_KILLS = 50  # that a study of 60 trials is long enough for
+_EPOCHS_BETWEEN = 3  # at most, between two kills
 _PATIENCE_SECONDS = 300.0
 _SETTLING_SECONDS = 0.05  # in which a coordinator writes what it has heard
 
