@@ -161,6 +161,19 @@ def test_a_file_left_by_a_crash_goes_at_the_next_start(laboratory, checkpoint_ev
     assert laboratory.checkpoints() == []
 
 
+def test_a_file_that_a_killed_worker_had_no_time_to_speak_of_goes_at_the_end(laboratory, checkpoint_every_epoch):
+    class Hasty(FailingExecutor):
+        def wait(self, timeout_seconds):
+            folders = list(laboratory.folder.glob("studies-artifacts/*/checkpoints"))
+            if folders:
+                (folders[0] / "000003-1-00002.checkpoint").write_bytes(b"whole, and known to nobody")
+            return super().wait(timeout_seconds)
+
+    laboratory.run(laboratory.space(), executor=Hasty([Slot(0)], Random(0)))
+
+    assert laboratory.checkpoints() == []
+
+
 def _delete(file):
     file.unlink()
 

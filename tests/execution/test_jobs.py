@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from random import Random
+
+from tests.execution.laboratory import FailingExecutor
 from tests.execution.test_worker_faults import Cursed
 
 from hpsearch.execution import checkpoint_files
@@ -9,7 +12,7 @@ from hpsearch.execution.ends import Ends
 from hpsearch.execution.executor import Slot
 from hpsearch.execution.inline import InlineExecutor
 from hpsearch.execution.jobs import JobRunner
-from hpsearch.execution.messages import EpochDone, Finished, Job
+from hpsearch.execution.messages import EpochDone, Finished, Job, SlotLost
 from hpsearch.space.configuration import Configuration
 from hpsearch.space.settings import Limits
 from hpsearch.study import Direction, ErrorKind, Objective
@@ -73,6 +76,28 @@ def test_a_job_that_runs_out_of_memory_is_tried_once_more_alone():
     assert not failures
     assert sum(isinstance(event, Finished) for event in said) == 3
     assert [(job.trial, job.attempt, others) for _, job, others in executor.jobs if job.alone] == [(1, 2, {})]
+
+
+class DiesAtTheEnd(FailingExecutor):
+    """Every evaluation kills the worker."""
+
+    def wait(self, timeout_seconds):
+        said = super().wait(timeout_seconds)
+        return [
+            SlotLost(0, event.trial, event.attempt, "the worker was killed by signal SIGKILL")
+            if isinstance(event, Finished)
+            else event
+            for event in said
+        ]
+
+
+def test_a_job_whose_evaluation_always_kills_its_worker_fails_as_lost(tmp_path):
+    job = _job(epochs=3, checkpoint_dir=str(tmp_path))
+
+    said, failures = _run(job, executor=DiesAtTheEnd([Slot(0)], Random(0)))
+
+    assert [kind for _, kind, _ in failures] == [ErrorKind.LOST]
+    assert [event.epoch for event in said if isinstance(event, EpochDone)] == [1, 2, 3, 1, 2, 3]
 
 
 def test_jobs_fail_as_lost_when_the_last_slot_has_been_closed():

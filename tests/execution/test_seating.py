@@ -56,6 +56,13 @@ def test_a_second_one_that_needs_a_device_gets_another():
     assert pairs([Waiting(2, alone=True), Waiting(3)], TWO_GPUS, busy) == [(1, 2)]
 
 
+def test_a_trial_that_must_be_alone_avoids_the_device_on_which_its_worker_died():
+    burnt = Waiting(3, lost_on=frozenset({0}), alone=True)
+
+    assert pairs([burnt], [Slot(0, gpu="0"), Slot(1, gpu="1")], busy=[1]) == []
+    assert pairs([burnt], [Slot(0, gpu="0"), Slot(1, gpu="1")]) == [(1, 3)]
+
+
 def test_all_slots_of_the_processor_are_one_device():
     assert pairs([Waiting(1, alone=True), Waiting(2)], PROCESSOR, busy=[2]) == []
     assert pairs([Waiting(1, alone=True), Waiting(2)], PROCESSOR) == [(0, 1)]
@@ -77,9 +84,10 @@ def test_deaths_in_other_slots_and_before_an_epoch_do_not_count():
     assert not health.death(0, trial=8)
 
 
-def test_one_deadly_trial_does_not_close_a_slot_that_has_worked_but_a_second_one_does():
+def test_a_slot_that_has_worked_is_closed_when_three_different_trials_have_died_in_it():
     health = Health()
     health.epoch(0)
 
     assert [health.death(0, trial=7) for _ in range(3)] == [False, False, False]
-    assert health.death(0, trial=8)
+    assert [health.death(0, trial=8) for _ in range(3)] == [False, False, False]
+    assert health.death(0, trial=9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from random import Random
 
@@ -158,6 +159,120 @@ def test_an_attempt_that_did_not_end_by_itself_has_the_memory_that_its_worker_la
     pruned = [attempt.peak_memory_bytes for attempt in told if attempt.outcome is AttemptOutcome.PRUNED]
     assert pruned
     assert set(pruned) == {4_000}
+
+
+class DeadlyEpoch(FailingExecutor):
+    """Trial 5 kills its worker in every second epoch that it would train first."""
+
+    def __init__(self, slots, cut_after=None):
+        super().__init__([Slot(index) for index in range(slots)], Random(3), cut_after=cut_after)
+        self.deaths = 0
+
+    def wait(self, timeout_seconds):
+        return [self._deadly(event) for event in super().wait(timeout_seconds)]
+
+    def _deadly(self, event):
+        if not isinstance(event, EpochDone) or (event.trial, event.epoch) != (5, 2):
+            return event
+        self.deaths += 1
+        assert self.deaths < 20
+        index = next(index for index, running in self._jobs.items() if running.job.trial == 5)
+        del self._jobs[index]
+        return SlotLost(index, event.trial, event.attempt, "the worker was killed by signal SIGSEGV")
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_trial_that_always_kills_its_worker_in_the_same_epoch_fails_as_lost(laboratory, slots):
+    executor = DeadlyEpoch(slots)
+
+    end = laboratory.run(laboratory.space(), executor=executor, slots=slots)
+
+    assert end is End.EXHAUSTED
+    assert laboratory.trials()[5].error_kind is ErrorKind.LOST
+    assert executor.deaths == 4  # the first attempt had made no checkpoint, the others train epoch 2 alone
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_several_deadly_trials_in_a_row_fail_and_close_no_slot_that_has_worked(laboratory, slots):
+    end = laboratory.run(laboratory.space(), executor=Cursed(slots, lambda slot, trial: trial in (5, 6)), slots=slots)
+
+    assert end is End.EXHAUSTED
+    failed = [trial.number for trial in laboratory.trials() if trial.state is TrialState.FAILED]
+    assert failed == [5, 6]
+
+
+def test_a_slot_that_has_worked_before_a_restart_is_not_closed_for_the_first_deadly_trial_after_it(laboratory):
+    for words in range(20, 80):
+        with contextlib.suppress(PowerCut):
+            laboratory.run(laboratory.space(), cut_after=words)
+        if laboratory.trials()[-1].number >= 4:
+            break
+
+    end = laboratory.run(laboratory.space(), executor=Cursed(1, lambda slot, trial: trial == 5))
+
+    assert end is End.EXHAUSTED
+    assert [trial.number for trial in laboratory.trials() if trial.state is TrialState.FAILED] == [5]
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        {"backend": "random", "max_trials": 2},
+        {"backend": "optuna", "max_trials": 8, "order": "finished"},
+        {"backend": "bayesian", "max_trials": 8, "lag": 1},
+    ],
+)
+def test_a_bad_slot_costs_no_trial_where_there_is_a_good_one(laboratory, search):
+    space = laboratory.space(search=search)
+
+    end = laboratory.run(space, executor=Cursed(2, lambda slot, trial: slot == 0), slots=2)
+
+    assert end is End.EXHAUSTED
+    assert {trial.state for trial in laboratory.trials()} == {TrialState.COMPLETE}
+
+
+class Hanging(FailingExecutor):
+    """No worker of slot 0 ever finishes an epoch."""
+
+    def advance(self, slot, epochs=1, checkpoint=False):
+        if slot.index != 0:
+            super().advance(slot, epochs, checkpoint)
+
+
+def test_a_slot_whose_workers_only_hang_is_closed_and_costs_no_trial(laboratory):
+    laboratory.run(laboratory.space(), name="calm", slots=2)
+    space = laboratory.space(limits={"epoch_timeout": "4s"})
+
+    laboratory.run(space, executor=Hanging([Slot(0), Slot(1)], Random(2)), slots=2)
+
+    assert laboratory.table() == laboratory.table("calm")
+    (told,) = events(laboratory, "slot")
+    assert told.startswith("slot 0 is closed")
+    assert "no epoch finished in" in told
+
+
+class DiesAtTheTarget(FailingExecutor):
+    """The worker whose epoch meets the target dies before it can say that it has ended."""
+
+    def wait(self, timeout_seconds):
+        events = super().wait(timeout_seconds)
+        for event in events:
+            if isinstance(event, EpochDone) and event.values["val_accuracy"] >= 0.42:
+                index = next(index for index, running in self._jobs.items() if running.job.trial == event.trial)
+                del self._jobs[index]
+                return [*events, SlotLost(index, event.trial, event.attempt, "the worker was killed by signal SIGKILL")]
+        return events
+
+
+def test_the_trial_that_met_the_target_is_complete_though_its_worker_died_the_moment_after(laboratory):
+    space = laboratory.space(limits={"target": 0.42})
+
+    end = laboratory.run(space, executor=DiesAtTheTarget([Slot(0)], Random(0)))
+
+    assert end is End.TARGET
+    best = max(laboratory.trials(), key=lambda trial: trial.value or 0.0)
+    assert best.state is TrialState.COMPLETE
+    assert best.value >= 0.42
 
 
 class Frozen(FailingExecutor):

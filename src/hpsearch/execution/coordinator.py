@@ -92,7 +92,7 @@ class Coordinator:
 
         Raises StudyFailed where the study cannot go on, LeaseLost from the store, StorageFull from it and from workers.
         """
-        self._trials.restore()
+        self._seats.trust(self._trials.restore())
         nothing_new = False
         while True:
             self._look_around()
@@ -118,6 +118,7 @@ class Coordinator:
         if self._ends.reason is None:  # after a limit they stay: it may be raised, and promotions go on from them
             self._trials.checkpoints.search_is_over()
         self._records.flush(last=True)
+        self._records.remove_strays()
         if self._ends.failure is not None:
             raise StudyFailed(self._ends.failure)
         return self._ends.reason or End.EXHAUSTED
@@ -156,7 +157,7 @@ class Coordinator:
             final_checkpoint=self._trials.checkpoints.wants_final(trial),
             only_from=self._trials.checkpoints.only_from(trial),
             alone=waiting.alone,
-            checkpoint_seconds=self._setting.checkpoint_seconds,
+            checkpoint_seconds=0.0 if living.has_lost_a_worker else self._setting.checkpoint_seconds,
         )
         self._grant(self._seats.seat(slot, job, waiting), trial.epochs - trial.epochs_done)
 
@@ -246,7 +247,10 @@ class Coordinator:
         self._ends.budget.give_back(seat.granted)
         outcome = AttemptOutcome(event.kind.value)
         self._records.close_attempt(seat.trial, seat.attempt, outcome, event.error, event.peak_memory_bytes)
-        self._trials.retry(seat.trial, event.kind, event.error)
+        if seat.met_target:  # it has what it was asked for
+            self._trials.complete(seat.trial)
+        else:
+            self._trials.retry(seat.trial, event.kind, event.error)
 
     def _take_lost_checkpoint(self, seat: Seat, event: CheckpointLost) -> None:
         self._ends.budget.give_back(seat.granted)
@@ -260,12 +264,21 @@ class Coordinator:
             self._ends.budget.give_back(seat.granted)
             self._records.close_attempt(seat.trial, seat.attempt, AttemptOutcome.LOST, event.error, seat.peak)
             self._records.worker_gone(seat.trial)
-            self._trials.lose(seat.trial, event.slot, event.error)
+            if seat.met_target:
+                self._trials.complete(seat.trial)
+            elif closed is not None and self._seats.slots:
+                self._trials.forgive(seat.trial)
+            else:
+                self._trials.lose(seat.trial, event.slot, event.error)
         if closed is not None:
-            log.error(closed)
-            self._records.event("slot", closed)
-            if not self._seats.slots:
-                self._ends.fail(f"no slot is left: {closed}")
+            self._do_without(closed)
+
+    def _do_without(self, closed: str) -> None:
+        """A slot has been closed."""
+        log.error(closed)
+        self._records.event("slot", closed)
+        if not self._seats.slots:
+            self._ends.fail(f"no slot is left: {closed}")
 
     def _give_up(self, seat: Seat, kind: ErrorKind, error: str) -> None:
         """Fail a trial in the middle of its attempt."""
@@ -299,15 +312,28 @@ class Coordinator:
             if seat.closed:
                 if hangs is not None:
                     self._seats.kill(seat)
+            elif seat.met_target and (late is not None or hangs is not None):
+                self._cut(seat, late or hangs or "")
+                self._trials.complete(seat.trial)
             elif late is not None:
                 self._cut(seat, late)
                 self._trials.fail(seat.trial, ErrorKind.TIMEOUT, late)
             elif hangs is not None:
                 self._cut(seat, hangs)
-                self._trials.retry(seat.trial, ErrorKind.TIMEOUT, hangs)
+                self._give_up_on_hanging(seat, hangs)
 
     def _cut(self, seat: Seat, error: str) -> None:
         self._ends.budget.give_back(seat.granted)
         self._records.close_attempt(seat.trial, seat.attempt, AttemptOutcome.TIMEOUT, error, seat.peak)
         self._records.worker_gone(seat.trial)
         self._seats.kill(seat)
+
+    def _give_up_on_hanging(self, seat: Seat, error: str) -> None:
+        """A worker that hangs speaks against its slot as a dead one does."""
+        closed = self._seats.judge(seat.slot.index, seat.trial, error)
+        if closed is not None and self._seats.slots:
+            self._trials.forgive(seat.trial)
+        else:
+            self._trials.retry(seat.trial, ErrorKind.TIMEOUT, error, seat.slot.index)
+        if closed is not None:
+            self._do_without(closed)

@@ -9,7 +9,8 @@ class Health:
     """What is known of each slot since the coordinator started, by slot index.
 
     A slot whose workers die three times with no epoch between is no good: a broken device, a library that does not
-    load. Where it has finished epochs before and all three died at one trial, it is the trial that is to blame.
+    load. Where it has finished epochs before, three different trials have to speak against it: a trial that kills its
+    workers fails by itself.
     """
 
     def __init__(self) -> None:
@@ -25,4 +26,4 @@ class Health:
         """A worker of the slot has died, at `trial` or idle; whether the slot is to be closed."""
         deaths = self._deaths.setdefault(slot, [])
         deaths.append(trial)
-        return len(deaths) >= DEATHS and (slot not in self._proven or len(set(deaths)) > 1)
+        return len(set(deaths)) >= DEATHS or (len(deaths) >= DEATHS and slot not in self._proven)

@@ -131,7 +131,9 @@ class JobRunner:
         if isinstance(event, SlotLost):
             lost, closed = self._seats.lose(event)
             if lost is not None:
-                self._lose(self._running.pop(lost.trial), event)
+                self._lose(
+                    self._running.pop(lost.trial), event, forgiven=closed is not None and bool(self._seats.slots)
+                )
             if closed is not None:
                 self._do_without(closed)
             return
@@ -168,10 +170,11 @@ class JobRunner:
             pending.before = pending.job.checkpoint
             pending.job = replace(pending.job, checkpoint=saved)
 
-    def _lose(self, pending: _Pending, event: SlotLost) -> None:
+    def _lose(self, pending: _Pending, event: SlotLost, *, forgiven: bool) -> None:
         log.warning("slot %d lost its worker: %s", event.slot, reason(event.error))
-        pending.losses += 1
+        pending.losses = 0 if forgiven else pending.losses + 1  # it was the slot's fault, which is closed now
         pending.lost_on |= {event.slot}
+        pending.job = replace(pending.job, checkpoint_seconds=0.0)  # from here on an epoch that finishes is progress
         self._again(pending, pending.losses < _LOST_IN_A_ROW, ErrorKind.LOST, event.error)
 
     def _start_over(self, pending: _Pending, event: CheckpointLost) -> None:
@@ -205,4 +208,12 @@ class JobRunner:
 
     def _cut(self, seat: Seat, error: str) -> None:
         self._seats.kill(seat)
-        self._retry(self._running.pop(seat.trial), ErrorKind.TIMEOUT, error)
+        pending = self._running.pop(seat.trial)
+        pending.lost_on |= {seat.slot.index}
+        closed = self._seats.judge(seat.slot.index, seat.trial, error)
+        if closed is not None and self._seats.slots:
+            self._again(pending, True, ErrorKind.TIMEOUT, error)
+        else:
+            self._retry(pending, ErrorKind.TIMEOUT, error)
+        if closed is not None:
+            self._do_without(closed)

@@ -39,6 +39,7 @@ class Living:
     ooms: int = 0  # times that it ran out of memory
     losses: int = 0  # lost workers since an epoch finished
     lost_on: frozenset[int] = frozenset()  # in these slots, as far as this coordinator saw
+    has_lost_a_worker: bool = False  # ever: then each epoch gets a checkpoint, so that one that finishes is progress
     reported: int = 0  # the backend has the objective up to this epoch
 
 
@@ -100,8 +101,8 @@ class Lives:
 
     # After a restart -----------------------------------------------------------------------------------------
 
-    def restore(self) -> None:
-        """Take up the rows, before anything else is asked of this."""
+    def restore(self) -> frozenset[int]:
+        """Take up the rows, before anything else is asked of this; the slots that have worked on this host before."""
         study, space = self._study, self._space
         history = self._records.load()
         self.table = Table(history.trials)
@@ -125,6 +126,7 @@ class Lives:
             if not trial.state.is_ended:
                 self._revive(trial, history)
         self._look_at_the_target()
+        return history.worked
 
     def _restore_backend(self, history: History) -> int:
         """Tell a fresh backend what it knew; how many trials that were."""
@@ -145,6 +147,7 @@ class Lives:
             errors=history.errors.get(trial.number, 0),
             ooms=history.ooms.get(trial.number, 0),
             losses=history.losses.get(trial.number, 0),
+            has_lost_a_worker=trial.number in history.bereft,
             reported=max(trial.values, default=0),
         )
         if trial.state is TrialState.RUNNING:
@@ -265,12 +268,15 @@ class Lives:
             self._move(kept, TrialState.WAITING)
         bisect.insort(self._waiting, number)
 
-    def retry(self, number: int, kind: ErrorKind, error: str) -> None:
+    def retry(self, number: int, kind: ErrorKind, error: str, slot: int | None = None) -> None:
         """An attempt has failed: another one, as often as `retries` says; a divergence would only come again.
 
-        One that ran out of memory is tried once more, alone on its device, whatever `retries` says.
+        One that ran out of memory is tried once more, alone on its device, whatever `retries` says. Where its worker
+        hung in `slot`, another slot is tried first.
         """
         living = self._living[number]
+        if slot is not None:
+            living.lost_on |= {slot}
         if kind is ErrorKind.OOM:
             living.ooms += 1
             may = living.ooms <= _OUT_OF_MEMORY
@@ -287,10 +293,17 @@ class Lives:
         living = self._living[number]
         living.losses += 1
         living.lost_on |= {slot}
+        living.has_lost_a_worker = True
         if living.losses >= _LOST_IN_A_ROW:
             self.fail(number, ErrorKind.LOST, error)
         else:
             self.requeue(number)
+
+    def forgive(self, number: int) -> None:
+        """It was the slot's fault, which is closed now: another attempt in another one."""
+        living = self._living[number]
+        living.losses, living.lost_on, living.has_lost_a_worker = 0, frozenset(), True
+        self.requeue(number)
 
     def go_on_without_checkpoint(self, number: int, error: str) -> None:
         """The checkpoint that an attempt was given is no good: the one before, or the first epoch, does as well."""

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _LAST_WORDS_BYTES = 4_000
 _CLOSE_SECONDS = 5.0
+_KILL_SECONDS = 5.0
 _SETTLED_JOBS = 50  # after so many a worker has all the memory that it needs ...
 _MOST_GROWTH = 1.1  # ... and what grows beyond this is lost: TensorFlow frees most, not all, of a traced function
 
@@ -91,10 +92,10 @@ class LocalExecutor:
 
         A job that runs alone gets a fresh one, and those of the other slots of its device go until they have work.
         """
-        if job.alone:
-            for other in self.slots:
-                if other.gpu == slot.gpu:
-                    self.kill(other)
+        for other in self.slots:
+            beside = self._workers.get(other.index)
+            if other.gpu == slot.gpu and beside is not None and beside.job is None and (job.alone or beside.alone):
+                self.kill(other)
         worker = self._worker(slot, alone=job.alone)
         worker.job = job
         self._send(worker, job)
@@ -174,7 +175,7 @@ class LocalExecutor:
         if worker is not None and worker.has_grown:
             grown = [f"{size / 2**20:,.0f}" for size in (worker.settled_bytes, worker.resident_bytes)]
             log.info("slot %d: a fresh worker, the last grew from %s to %s MiB", slot.index, *grown)
-        if worker is not None and (worker.has_grown or (worker.alone and not alone)):
+        if worker is not None and worker.has_grown:
             self.kill(slot)
             worker = None
         if worker is None:
@@ -228,7 +229,10 @@ class LocalExecutor:
             worker.process.wait(max(0.0, patience_seconds))
         except subprocess.TimeoutExpired:
             worker.process.kill()
-            worker.process.wait()
+            try:
+                worker.process.wait(_KILL_SECONDS)
+            except subprocess.TimeoutExpired:  # asleep in a driver or a file system: it ends when that lets go of it
+                log.warning("worker %d does not end, and is left behind", worker.process.pid)
         if not worker.connection.closed:
             worker.connection.close()
 
@@ -236,7 +240,8 @@ class LocalExecutor:
 def _obituary(returncode: int, words: str) -> str:
     """How a worker ended, in a line; one that ended by itself has said why last. All that it said follows."""
     if returncode < 0:
-        how = f"the worker was killed by signal {signal.Signals(-returncode).name}"
+        named = {number.value: number.name for number in signal.Signals}
+        how = f"the worker was killed by signal {named.get(-returncode, -returncode)}"
     else:
         how = f"the worker ended with exit code {returncode}"
         how += f": {words.splitlines()[-1]}" if words else ""

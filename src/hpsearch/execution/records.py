@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import platform
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +22,8 @@ _CHECKPOINTS = "checkpoints"  # the folder
 _ERRORS = (AttemptOutcome.ERROR, AttemptOutcome.TIMEOUT)
 COORDINATOR_ENDED = "the coordinator ended"  # the error of an attempt that it left open
 _NO_WORKERS_DEATH = (COORDINATOR_ENDED, CHECKPOINT)  # how the errors of other lost attempts begin
+_WELL = (AttemptOutcome.COMPLETE, AttemptOutcome.PRUNED, AttemptOutcome.STOPPED)
+_SLOT = re.compile(r"slot-(\d+)")
 _LOOK_SECONDS = 1.0  # how often people's requests are read, and the time that passed is written
 
 
@@ -34,6 +38,8 @@ class History:
         errors: how many of them ended by an error, which `retries` counts.
         ooms: how many of them ran out of memory.
         losses: how many of them lost their worker since the trial's last epoch; the coordinator's own ends left out.
+        bereft: trials that ever lost a worker so.
+        worked: slots in which an attempt has come to its end, on this host.
     """
 
     trials: Sequence[Trial]
@@ -42,6 +48,8 @@ class History:
     errors: Mapping[int, int] = field(default_factory=dict)
     ooms: Mapping[int, int] = field(default_factory=dict)
     losses: Mapping[int, int] = field(default_factory=dict)
+    bereft: frozenset[int] = frozenset()
+    worked: frozenset[int] = frozenset()
 
     @property
     def epochs_trained(self) -> int:
@@ -118,9 +126,16 @@ class Records:
             losses=Counter(
                 attempt.trial
                 for attempt in attempts
-                if _lost_its_worker(attempt) and attempt.attempt > fruitful.get(attempt.trial, 0)
+                if _lost_its_worker(attempt) and attempt.attempt >= fruitful.get(attempt.trial, 0)
             ),
+            bereft=frozenset(attempt.trial for attempt in attempts if _lost_its_worker(attempt)),
+            worked=frozenset(slot for slot in map(_slot_that_worked, attempts) if slot is not None),
         )
+
+    def remove_strays(self) -> None:
+        """Remove checkpoint files that no row names: of workers that were killed before they could speak of them."""
+        kept = self._store.artifacts(self._study.id, kind=_CHECKPOINT)
+        remove_strays(self._artifacts_dir, _CHECKPOINTS, kept)
 
     # What changed --------------------------------------------------------------------------------------------
 
@@ -269,6 +284,13 @@ class Records:
 
 def _mark_done(action: int, write: Write) -> None:
     write.mark_done(action)
+
+
+def _slot_that_worked(attempt: Attempt) -> int | None:
+    """The index of an attempt's slot on this host, where its worker was well."""
+    named = _SLOT.match(attempt.worker)
+    is_here = attempt.host == platform.node() and attempt.outcome in _WELL
+    return int(named[1]) if named is not None and is_here else None
 
 
 def _lost_its_worker(attempt: Attempt) -> bool:

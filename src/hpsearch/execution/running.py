@@ -137,7 +137,8 @@ class RunningJob:
         wanted = self._checkpoint_when_spent and self._granted == 0
         through = self._is_through()  # then the end makes its own
         saved = None
-        if not through and (wanted or self._seconds_since_checkpoint >= self.job.checkpoint_seconds):
+        ends_here = through and not self.job.evaluate  # an evaluation may be what kills a worker
+        if not ends_here and (wanted or self._seconds_since_checkpoint >= self.job.checkpoint_seconds):
             saved = self._save(trainer)
         return EpochDone(
             trial=self.job.trial,

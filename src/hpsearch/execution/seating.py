@@ -44,7 +44,13 @@ def assign(
     open_devices = list(dict.fromkeys(slot.gpu for slot in slots if slot.gpu not in taken))
     if lonely is not None and open_devices:
         crowds = {device: [slot for slot in slots if slot.gpu == device] for device in open_devices}
-        device = min(open_devices, key=lambda name: sum(slot.index in busy for slot in crowds[name]))
+        device = min(
+            open_devices,
+            key=lambda name: (
+                all(slot.index in lonely.lost_on for slot in crowds[name]),
+                sum(slot.index in busy for slot in crowds[name]),
+            ),
+        )
         if not any(slot.index in busy for slot in crowds[device]):
             seated.append((_preferred(crowds[device], lonely), lonely))
         taken.add(device)

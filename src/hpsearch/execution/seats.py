@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hpsearch.execution.executor import Executor, Slot
@@ -111,13 +111,22 @@ class Seats:
     def lose(self, event: SlotLost) -> tuple[Seat | None, str | None]:
         """The seat of a slot whose worker is gone, left now; and what to say where the slot is closed for it."""
         seat = self._seats.pop(event.slot, None)
-        slot = next((slot for slot in self._executor.slots if slot.index == event.slot), None)
-        if slot is None or not self._health.death(event.slot, seat.trial if seat is not None else None):
-            return seat, None
+        return seat, self.judge(event.slot, seat.trial if seat is not None else None, event.error)
+
+    def judge(self, index: int, trial: int | None, error: str) -> str | None:
+        """Close a slot if its workers only die, the last one at `trial`; then what to say."""
+        slot = next((slot for slot in self._executor.slots if slot.index == index), None)
+        if slot is None or not self._health.death(index, trial):
+            return None
         self._executor.retire(slot)
-        why = reason(event.error)
-        closed = f"slot {event.slot} is closed: its worker died {DEATHS} times before it finished an epoch, last: {why}"
-        return seat, closed
+        return (
+            f"slot {index} is closed: its worker died {DEATHS} times before it finished an epoch, last: {reason(error)}"
+        )
+
+    def trust(self, slots: Iterable[int]) -> None:
+        """These slots have worked before, by the rows."""
+        for index in slots:
+            self._health.epoch(index)
 
     def seconds_since_progress(self, seat: Seat) -> float:
         """How long a seat has been silent."""

@@ -17,7 +17,7 @@ from hpsearch.report.choosing import last_checkpoint
 from hpsearch.space import Space
 from hpsearch.space.configuration import Configuration
 from hpsearch.space.values import Plain
-from hpsearch.storage import EvaluationRecord, Store, Writer, remove_strays, write_artifact
+from hpsearch.storage import Artifact, EvaluationRecord, Store, Writer, remove_strays, write_artifact
 from hpsearch.study import ErrorKind, Study, Trial, derive_seed, reason
 from hpsearch.training.schedules import make_schedule
 from hpsearch.training.task import Task
@@ -161,7 +161,27 @@ class Retraining:
             if any(record.finished_at is not None for record in same):
                 continue
             jobs.append(self._job(want, same[-1].id if same else None))
-        return self._runner.run(jobs, self._before)
+        self._forget_superseded(kept, records, wanted)
+        ended = self._runner.run(jobs, self._before)
+        remove_strays(self._folder, _CHECKPOINTS, self._store.artifacts(self._study.id, kind=_CHECKPOINT))
+        return ended
+
+    def _forget_superseded(
+        self, kept: Sequence[Artifact], records: Sequence[EvaluationRecord], wanted: Sequence[Wanted]
+    ) -> None:
+        """Let go of checkpoints of retrains that are wanted otherwise now: the file was changed amid them."""
+        places = {(want.trial.number, want.repeat, want.role) for want in wanted}
+        superseded = {
+            record.id
+            for record in records
+            if record.id not in self._wanted and (record.trial, record.repeat, record.role) in places
+        }
+        paths = [artifact.path for artifact in kept if artifact.evaluation in superseded]
+        if paths:
+            with self._writer.transaction() as write:
+                for path in paths:
+                    write.remove_artifact(path)
+        self._remove(paths)
 
     def _job(self, want: Wanted, evaluation: int | None) -> Job:
         if evaluation is None:

@@ -54,7 +54,7 @@ def remove_strays(folder: Path, directory: str, artifacts: Iterable[Artifact]) -
     place = folder / directory
     for path in place.iterdir() if place.is_dir() else ():
         if path not in known and path.is_file():
-            path.unlink()
+            path.unlink(missing_ok=True)  # a worker of a coordinator that stood still may just have renamed it
 
 
 def read_artifact(folder: Path, artifact: Artifact) -> bytes:

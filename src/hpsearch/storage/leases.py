@@ -21,8 +21,9 @@ from hpsearch.storage.models import ActionRow, EventRow, StudyRow
 
 HEARTBEAT_SECONDS = 10.0
 SILENCE_SECONDS = 60.0  # after which a coordinator counts as dead: on another host, or stopped on this one
-_CLOCK_TOLERANCE_SECONDS = 2.0  # a process's start is derived from the boot time, which clock changes move a little
+_START_TOLERANCE_SECONDS = 2.0  # a process's start is known to a hundredth of a second, the boot's to a second
 
+_STANDING_STILL = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
 _NOW = func.strftime("%Y-%m-%d %H:%M:%f", "now")  # the database's clock: hosts may disagree about theirs
 _SILENT_FOR = (func.julianday("now") - func.julianday(StudyRow.lease_heartbeat_at)) * 86400.0
 
@@ -129,7 +130,7 @@ def claim(engine: Engine, path: Path, study_id: int) -> Lease:
                 lease_token=token,
                 lease_host=socket.gethostname(),
                 lease_pid=os.getpid(),
-                lease_process_started=psutil.Process().create_time(),
+                lease_process_started=_started(psutil.Process()),
                 lease_taken_at=now(),
                 lease_heartbeat_at=_NOW,
             )
@@ -148,8 +149,13 @@ def require_free(connection: Connection, study_id: int) -> None:
 
 
 def _require_dead(row: Row[Any]) -> None:
-    gone = row.lease_host == socket.gethostname() and not _is_alive(row.lease_pid, row.lease_process_started)
-    if not gone and row.silent_for <= SILENCE_SECONDS:
+    if row.lease_host == socket.gethostname():
+        state = _state(row.lease_pid, row.lease_process_started)
+        # a clock that is set forward makes a heartbeat look old, so silence alone proves nothing here
+        dead = state is None or (state in _STANDING_STILL and row.silent_for > SILENCE_SECONDS)
+    else:
+        dead = row.silent_for > SILENCE_SECONDS
+    if not dead:
         since = f"{row.lease_taken_at:%Y-%m-%d %H:%M:%S} UTC"
         raise LeaseHeld(
             f"Study {row.name} is being run by process {row.lease_pid} on {row.lease_host} since {since}:"
@@ -157,15 +163,21 @@ def _require_dead(row: Row[Any]) -> None:
         )
 
 
-def _is_alive(pid: int, started: float) -> bool:
+def _state(pid: int, started: float) -> str | None:
+    """What the process does; None where it has ended, and perhaps another one has its pid."""
     try:
         process = psutil.Process(pid)
-        return (
-            abs(process.create_time() - started) <= _CLOCK_TOLERANCE_SECONDS
-            and process.status() != psutil.STATUS_ZOMBIE  # ended, only not yet collected by its parent
-        )
+        state = str(process.status())
+        if abs(_started(process) - started) > _START_TOLERANCE_SECONDS or state == psutil.STATUS_ZOMBIE:
+            return None  # a zombie has ended, only its parent has not yet collected it
+        return state
     except psutil.NoSuchProcess:
-        return False
+        return None
+
+
+def _started(process: psutil.Process) -> float:
+    """Seconds from the host's boot to the start of a process: a difference that no setting of the clock changes."""
+    return float(process.create_time() - psutil.boot_time())
 
 
 def _event(study_id: int, row: Row[Any]) -> Any:
