@@ -22,7 +22,7 @@ from hpsearch.execution.setting import Setting
 from hpsearch.search.registry import make_backend
 from hpsearch.space import Space
 from hpsearch.storage import Store, open_store
-from hpsearch.study import Trial
+from hpsearch.study import StudyState, Trial
 
 SIMULATED: dict[str, Any] = {
     "study": "simulated",
@@ -114,6 +114,7 @@ class Laboratory:
         self.database = folder / "studies.db"
         self.folder = folder
         self.checkpoint_seconds = 30.0
+        self._was_killed = False
         self._store: Store | None = None
 
     def close(self) -> None:
@@ -147,6 +148,7 @@ class Laboratory:
             study = store.study(name)
         else:
             study = launch.create(store, space, name, slots=slots, threads=1, onednn=True)
+        was_killed, self._was_killed = self._was_killed, False
         if lag is not None:
             study = replace(study, lag=lag)
         with store.claim(study.id) as lease:
@@ -160,9 +162,14 @@ class Laboratory:
                 setting=Setting(keep_best=keep_best, checkpoint_seconds=self.checkpoint_seconds),
                 observer=Nobody(),
                 clock=lambda: executor.now,
+                unsaid=study.error if study.state is StudyState.FAILED and was_killed else None,
             )
             executor.interrupt = coordinator.stop
-            return coordinator.run()
+            try:
+                return coordinator.run()
+            except PowerCut:
+                self._was_killed = True
+                raise
 
     def trials(self, name: str = "simulated") -> list[Trial]:
         """All rows."""

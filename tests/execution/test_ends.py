@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -193,6 +194,35 @@ def test_a_failed_study_leaves_no_trial_running_and_can_be_tried_again(laborator
     assert TrialState.RUNNING not in {trial.state for trial in laboratory.trials()}
     lenient = laboratory.space(training=training, limits={"retries": 0, "max_consecutive_failures": 100})
     assert laboratory.run(lenient, slots=3) is End.EXHAUSTED
+
+
+def _why_failed(laboratory, name):
+    with laboratory.store() as store:
+        return store.study(name).error.partition(";")[0]
+
+
+def test_a_coordinator_killed_the_moment_after_the_last_allowed_failure_has_failed_the_study_all_the_same(laboratory):
+    training = {"trainer": "simulated", "epochs": 4, "failure_rate": 0.9}
+    space = laboratory.space(training=training, limits={"retries": 0, "max_consecutive_failures": 3})
+    with pytest.raises(StudyFailed):
+        laboratory.run(space, name="calm", slots=3)
+    why = _why_failed(laboratory, "calm")
+    last = int(re.search(r"the last, trial (\d+)", why)[1])
+    calm = [row for row in laboratory.table("calm") if row[0] <= last]
+    killed = 0
+    for words in range(1, 60):
+        name = f"cut-{words}"
+        try:
+            laboratory.run(space, name=name, slots=3, cut_after=words)
+        except PowerCut:
+            killed += 1
+        except StudyFailed:
+            break
+        with pytest.raises(StudyFailed):
+            laboratory.run(space, name=name, slots=3)
+        assert _why_failed(laboratory, name) == why, words
+        assert [row for row in laboratory.table(name) if row[0] <= last] == calm, words
+    assert killed > 10
 
 
 def test_retries_are_counted_over_restarts(laboratory):

@@ -143,7 +143,8 @@ def _go(store: Store, study: Study, space: Space, wish: Wish, made: launch.Chang
         if made:
             study = launch.adopt(store, study, space, made, writer)
             tell(wish, f"changed since it was created: {made}")
-        session = Session(store, study, space, writer, slots, wish)
+        unsaid = study.error if study.state is StudyState.FAILED and lease.taken_over and not made else None
+        session = Session(store, study, space, writer, slots, wish, unsaid)
         if study.state is StudyState.COMPLETE and not made:
             return _complete_already(store, study, space, wish, session)
         _announce(store, study, space, wish, len(slots))

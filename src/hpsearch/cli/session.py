@@ -101,10 +101,21 @@ class Session:
         writer: through the lease.
         slots: where to run.
         wish: how.
+        unsaid: why the study has failed, where the coordinator that decided so died before it could say it.
     """
 
-    def __init__(self, store: Store, study: Study, space: Space, writer: Writer, slots: list[Slot], wish: Wish) -> None:
+    def __init__(
+        self,
+        store: Store,
+        study: Study,
+        space: Space,
+        writer: Writer,
+        slots: list[Slot],
+        wish: Wish,
+        unsaid: str | None = None,
+    ) -> None:
         self._store = store
+        self._unsaid = unsaid
         self._study = study
         self._space = space
         self._writer = writer
@@ -184,6 +195,7 @@ class Session:
                     keep_best=0 if self._space.retrain.changes else (self._space.retrain.top or sys.maxsize),
                 ),
                 observer=observer,
+                unsaid=self._unsaid,
             )
             self._stop = coordinator.stop
             if self._asked is not None:

@@ -58,6 +58,7 @@ class Coordinator:
         setting: folders.
         observer: is shown progress.
         clock: seconds, for limits and time left.
+        unsaid: why the study has failed, where the coordinator that decided so died before it could say it.
     """
 
     def __init__(
@@ -71,8 +72,11 @@ class Coordinator:
         setting: Setting,
         observer: Observer,
         clock: Callable[[], float] = time.monotonic,
+        unsaid: str | None = None,
     ) -> None:
         self._study = study
+        self._unsaid = unsaid
+        self._failure_is_written = False
         self._executor = executor
         self._records = records
         self._setting = setting
@@ -93,6 +97,8 @@ class Coordinator:
         Raises StudyFailed where the study cannot go on, LeaseLost from the store, StorageFull from it and from workers.
         """
         self._seats.trust(self._trials.restore())
+        if self._unsaid is not None:
+            self._ends.fail(self._unsaid)
         nothing_new = False
         while True:
             self._look_around()
@@ -124,6 +130,9 @@ class Coordinator:
         return self._ends.reason or End.EXHAUSTED
 
     def _write(self) -> None:
+        if self._ends.failure is not None and not self._failure_is_written:
+            self._failure_is_written = True
+            self._records.study_failed(self._ends.failure)
         self._records.flush()
         self._seats.send()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from hpsearch.execution.checkpoint_files import CHECKPOINT
 from hpsearch.execution.messages import EpochDone, Saved, Started
 from hpsearch.storage import Store, Write, Writer, remove_strays
-from hpsearch.study import Attempt, AttemptOutcome, Study, Trial
+from hpsearch.study import Attempt, AttemptOutcome, Study, StudyState, Trial
 
 _CHECKPOINT = "checkpoint"
 _CHECKPOINTS = "checkpoints"  # the folder
@@ -223,6 +223,10 @@ class Records:
 
     def _name(self, path: str) -> str:
         return str(Path(path).relative_to(self._artifacts_dir))
+
+    def study_failed(self, why: str) -> None:
+        """The study has failed, which is written with what made it fail."""
+        self._journal.append(lambda write: write.set_study_state(StudyState.FAILED, why))
 
     def event(self, kind: str, text: str) -> None:
         """Something for the study's log."""

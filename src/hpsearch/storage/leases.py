@@ -50,8 +50,9 @@ class Lease:
     The heartbeat has a thread and a connection of its own, since one decision of the search may take seconds.
     """
 
-    def __init__(self, study_id: int, token: str, engine: Engine, path: Path) -> None:
+    def __init__(self, study_id: int, token: str, engine: Engine, path: Path, *, taken_over: bool = False) -> None:
         self.study_id = study_id
+        self.taken_over = taken_over  # from a coordinator that could not give it back
         self.token = token
         self._engine = engine
         self._path = path
@@ -138,7 +139,7 @@ def claim(engine: Engine, path: Path, study_id: int) -> Lease:
         # what was asked of an earlier coordinator is not meant for this one
         pending = update(ActionRow).where(ActionRow.study_id == study_id, ActionRow.done_at.is_(None))
         connection.execute(pending.values(done_at=now()))
-    return Lease(study_id, token, engine, path)
+    return Lease(study_id, token, engine, path, taken_over=row.lease_token is not None)
 
 
 def require_free(connection: Connection, study_id: int) -> None:
