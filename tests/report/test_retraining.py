@@ -250,6 +250,20 @@ def test_a_killed_retrain_goes_on_from_its_last_checkpoint(bench):
     assert not list((bench.laboratory.folder / "studies-artifacts").rglob("*.checkpoint"))
 
 
+def test_a_retrain_that_was_interrupted_and_is_wanted_otherwise_now_leaves_no_checkpoint(bench):
+    space = bench.search(keep_best=0, retrain={"epochs": 20})
+    _, ended, _ = bench.retrain(space, Watched(7, lambda retraining, store: retraining.stop()))
+    assert not ended
+    assert list((bench.laboratory.folder / "studies-artifacts").rglob("*.checkpoint"))
+
+    _, ended, _ = bench.retrain(bench.laboratory.space(retrain={"epochs": 12}))
+
+    assert ended
+    assert not list((bench.laboratory.folder / "studies-artifacts").rglob("*.checkpoint"))
+    with bench.laboratory.store() as store:
+        assert not store.artifacts(store.study("simulated").id, kind="retrain_checkpoint")
+
+
 def test_a_stop_asked_of_another_process_ends_a_retrain_after_its_epoch(bench):
     space = bench.search(keep_best=0, retrain={"epochs": 20})
     executor = Watched(3, lambda retraining, store: store.request_stop("simulated"))
