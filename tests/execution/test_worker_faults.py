@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from dataclasses import replace
 from random import Random
 
@@ -13,7 +14,7 @@ from hpsearch.errors import StudyFailed
 from hpsearch.execution.executor import Slot
 from hpsearch.execution.limits import End
 from hpsearch.execution.messages import Crashed, EpochDone, SlotLost, Started
-from hpsearch.study import AttemptOutcome, ErrorKind, TrialState
+from hpsearch.study import AttemptOutcome, ErrorKind, TrialState, reason
 
 TRACEBACK = "Traceback (most recent call last):\n  ...\nResourceExhaustedError: OOM when allocating"
 
@@ -273,6 +274,64 @@ def test_the_trial_that_met_the_target_is_complete_though_its_worker_died_the_mo
     best = max(laboratory.trials(), key=lambda trial: trial.value or 0.0)
     assert best.state is TrialState.COMPLETE
     assert best.value >= 0.42
+
+
+def test_a_loss_that_is_no_number_ends_a_trial_at_once_and_is_never_retried(laboratory):
+    training = {"trainer": "simulated", "epochs": 4, "nan_rate": 0.5}
+
+    laboratory.run(laboratory.space(training=training, limits={"retries": 5, "max_consecutive_failures": 50}), slots=2)
+
+    failed = [trial for trial in laboratory.trials() if trial.state is TrialState.FAILED]
+    assert failed
+    for trial in failed:
+        assert trial.error_kind is ErrorKind.NAN
+        assert "The loss became NaN in epoch" in reason(trial.error)
+        assert outcomes(laboratory, trial.number) == [AttemptOutcome.NAN]
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_an_error_costs_one_of_retries_and_its_whole_traceback_is_kept(laboratory, retries):
+    training = {"trainer": "simulated", "epochs": 4, "failure_rate": 0.5}
+    limits = {"retries": retries, "max_consecutive_failures": 50}
+
+    laboratory.run(laboratory.space(training=training, limits=limits), slots=2)
+
+    failed = [trial for trial in laboratory.trials() if trial.state is TrialState.FAILED]
+    assert failed
+    for trial in failed:
+        assert trial.error.startswith("Traceback (most recent call last):")
+        assert reason(trial.error).startswith("RuntimeError: Simulated failure in epoch")
+        assert outcomes(laboratory, trial.number) == [AttemptOutcome.ERROR] * (retries + 1)
+
+
+def test_failures_count_as_the_worst_of_their_rung_and_do_not_shrink_the_rungs_above(laboratory):
+    search = {"backend": "hyperband", "max_epochs": 27, "factor": 3}
+    limits = {"retries": 0, "max_consecutive_failures": 100}
+    laboratory.run(laboratory.space(training={"trainer": "simulated"}, search=search), name="calm", slots=3)
+
+    failing = laboratory.space(training={"trainer": "simulated", "failure_rate": 0.8}, search=search, limits=limits)
+    laboratory.run(failing, slots=3)
+
+    def rungs(name):
+        return Counter((trial.bracket, trial.rung) for trial in laboratory.trials(name))
+
+    trials = laboratory.trials()
+    promoted = {trial.parent for trial in trials if trial.parent is not None}
+    failed = {trial.number for trial in trials if trial.error_kind is ErrorKind.ERROR}
+    assert rungs("simulated") == rungs("calm")
+    assert len(failed) > 10
+    assert not failed & promoted  # there were enough that did not fail
+
+
+def test_a_study_goes_on_on_other_devices(laboratory):
+    laboratory.run(laboratory.space(), name="calm", slots=2)
+    with pytest.raises(PowerCut):
+        laboratory.run(laboratory.space(), slots=2, cut_after=20)
+    gpus = [Slot(0, gpu="0"), Slot(1, gpu="1"), Slot(2, gpu="0", gpu_memory_bytes=2**30)]
+
+    laboratory.run(laboratory.space(), executor=FailingExecutor(gpus, Random(4)))
+
+    assert laboratory.table() == laboratory.table("calm")
 
 
 class Frozen(FailingExecutor):
