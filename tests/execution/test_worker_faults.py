@@ -81,7 +81,9 @@ def test_a_trial_that_kills_three_workers_without_an_epoch_fails_as_lost_and_the
 
 
 def test_lost_workers_are_counted_over_restarts_and_a_coordinators_end_is_none(laboratory):
-    deadly = lambda slot, trial: trial == 5  # noqa: E731
+    def deadly(slot, trial):
+        return trial == 5
+
     for words in range(1, 80):  # ever later, so that many ends fall amid trial 5
         try:
             laboratory.run(laboratory.space(), executor=Cursed(2, deadly, cut_after=words), slots=2)
@@ -137,7 +139,9 @@ def test_out_of_memory_is_tried_once_more_alone_on_its_device_whatever_retries_s
 
 
 def test_what_runs_out_of_memory_alone_fails_as_oom_also_over_a_restart(laboratory):
-    hungry = lambda job: job.trial == 2  # noqa: E731
+    def hungry(job):
+        return job.trial == 2
+
     words = 1
     while True:
         try:

@@ -175,7 +175,8 @@ class Session:
     # The search ----------------------------------------------------------------------------------------------
 
     def _search(self, executor: Executor) -> int | None:
-        self._set_state(StudyState.RUNNING)
+        if self._unsaid is None:  # else the study stays failed, whenever this process is killed too
+            self._set_state(StudyState.RUNNING)
         with self._observer() as observer:
             coordinator = Coordinator(
                 study=self._study,

@@ -147,7 +147,7 @@ class Lives:
             errors=history.errors.get(trial.number, 0),
             ooms=history.ooms.get(trial.number, 0),
             losses=history.losses.get(trial.number, 0),
-            has_lost_a_worker=trial.number in history.bereft,
+            has_lost_a_worker=trial.number in history.have_lost_a_worker,
             reported=max(trial.values, default=0),
         )
         if trial.state is TrialState.RUNNING:

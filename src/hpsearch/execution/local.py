@@ -175,7 +175,6 @@ class LocalExecutor:
         if worker is not None and worker.has_grown:
             grown = [f"{size / 2**20:,.0f}" for size in (worker.settled_bytes, worker.resident_bytes)]
             log.info("slot %d: a fresh worker, the last grew from %s to %s MiB", slot.index, *grown)
-        if worker is not None and worker.has_grown:
             self.kill(slot)
             worker = None
         if worker is None:
@@ -237,9 +236,11 @@ class LocalExecutor:
             worker.connection.close()
 
 
-def _obituary(returncode: int, words: str) -> str:
+def _obituary(returncode: int | None, words: str) -> str:
     """How a worker ended, in a line; one that ended by itself has said why last. All that it said follows."""
-    if returncode < 0:
+    if returncode is None:
+        how = "the worker closed its pipe and does not end"
+    elif returncode < 0:
         named = {number.value: number.name for number in signal.Signals}
         how = f"the worker was killed by signal {named.get(-returncode, -returncode)}"
     else:

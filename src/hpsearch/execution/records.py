@@ -38,7 +38,7 @@ class History:
         errors: how many of them ended by an error, which `retries` counts.
         ooms: how many of them ran out of memory.
         losses: how many of them lost their worker since the trial's last epoch; the coordinator's own ends left out.
-        bereft: trials that ever lost a worker so.
+        have_lost_a_worker: trials that ever lost a worker so.
         worked: slots in which an attempt has come to its end, on this host.
     """
 
@@ -48,7 +48,7 @@ class History:
     errors: Mapping[int, int] = field(default_factory=dict)
     ooms: Mapping[int, int] = field(default_factory=dict)
     losses: Mapping[int, int] = field(default_factory=dict)
-    bereft: frozenset[int] = frozenset()
+    have_lost_a_worker: frozenset[int] = frozenset()
     worked: frozenset[int] = frozenset()
 
     @property
@@ -128,7 +128,7 @@ class Records:
                 for attempt in attempts
                 if _lost_its_worker(attempt) and attempt.attempt >= fruitful.get(attempt.trial, 0)
             ),
-            bereft=frozenset(attempt.trial for attempt in attempts if _lost_its_worker(attempt)),
+            have_lost_a_worker=frozenset(attempt.trial for attempt in attempts if _lost_its_worker(attempt)),
             worked=frozenset(slot for slot in map(_slot_that_worked, attempts) if slot is not None),
         )
 

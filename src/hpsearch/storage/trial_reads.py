@@ -143,7 +143,7 @@ class TrialReads(StudyReads):
             .group_by(TrialRow.number)
         )
         with self._read() as connection:
-            return {number: attempt for number, attempt in connection.execute(statement)}  # noqa: C416  # typed
+            return {number: attempt for number, attempt in connection.execute(statement)}  # noqa: C416  # dict() of rows has no types
 
     def epoch_seconds(self, study_id: int) -> list[tuple[int, int, float]]:
         """(trial, epoch, seconds) of every epoch that a trial trained itself."""
