@@ -166,7 +166,7 @@ class Coordinator:
             final_checkpoint=self._trials.checkpoints.wants_final(trial),
             only_from=self._trials.checkpoints.only_from(trial),
             alone=waiting.alone,
-            checkpoint_seconds=0.0 if living.has_lost_a_worker else self._setting.checkpoint_seconds,
+            checkpoint_seconds=0.0 if living.mishaps.has_lost_a_worker else self._setting.checkpoint_seconds,
         )
         self._grant(self._seats.seat(slot, job, waiting), trial.epochs - trial.epochs_done)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hpsearch.errors import StorageFull
 from hpsearch.execution.ends import Ends
@@ -21,14 +21,13 @@ from hpsearch.execution.messages import (
     Saved,
     SlotLost,
 )
+from hpsearch.execution.mishaps import Mishaps
 from hpsearch.execution.seating import Waiting, assign
 from hpsearch.execution.seats import Seat, Seats
 from hpsearch.study import ErrorKind, reason
 
 log = logging.getLogger(__name__)
 
-_LOST_IN_A_ROW = 3
-_OUT_OF_MEMORY = 1  # times that a job survives
 _TICK_SECONDS = 1.0
 
 
@@ -36,13 +35,10 @@ _TICK_SECONDS = 1.0
 class _Pending:
     job: Job
     before: Saved | None = None  # the checkpoint before the job's, should that be damaged
-    losses: int = 0  # lost workers since an epoch finished
-    lost_on: frozenset[int] = frozenset()  # in these slots
-    errors: int = 0
-    ooms: int = 0
+    mishaps: Mishaps = field(default_factory=Mishaps)
 
     def as_waiting(self) -> Waiting:
-        return Waiting(self.job.trial, self.lost_on, alone=self.ooms > 0)
+        return Waiting(self.job.trial, self.mishaps.lost_on, alone=self.mishaps.ooms > 0)
 
 
 class JobRunner:
@@ -143,7 +139,7 @@ class JobRunner:
         pending = self._running[seat.trial]
         self._on_event(pending.job, event)
         if isinstance(event, EpochDone):
-            pending.losses, pending.lost_on = 0, frozenset()
+            pending.mishaps.epoch()
             self._keep(pending, event.checkpoint)
         elif isinstance(event, Finished):
             del self._running[seat.trial]
@@ -166,16 +162,17 @@ class JobRunner:
             self._on_failure(self._waiting.pop(0).job, ErrorKind.LOST, f"no slot is left: {closed}")
 
     def _keep(self, pending: _Pending, saved: Saved | None) -> None:
-        if saved is not None:
+        if saved is not None and saved != pending.job.checkpoint:
             pending.before = pending.job.checkpoint
             pending.job = replace(pending.job, checkpoint=saved)
 
     def _lose(self, pending: _Pending, event: SlotLost, *, forgiven: bool) -> None:
         log.warning("slot %d lost its worker: %s", event.slot, reason(event.error))
-        pending.losses = 0 if forgiven else pending.losses + 1  # it was the slot's fault, which is closed now
-        pending.lost_on |= {event.slot}
+        may = pending.mishaps.may_go_on_after_loss(event.slot)
+        if forgiven:
+            pending.mishaps.forgive()
         pending.job = replace(pending.job, checkpoint_seconds=0.0)  # from here on an epoch that finishes is progress
-        self._again(pending, pending.losses < _LOST_IN_A_ROW, ErrorKind.LOST, event.error)
+        self._again(pending, may or forgiven, ErrorKind.LOST, event.error)
 
     def _start_over(self, pending: _Pending, event: CheckpointLost) -> None:
         before, pending.before = pending.before, None
@@ -184,14 +181,8 @@ class JobRunner:
         pending.job = replace(pending.job, checkpoint=before, attempt=pending.job.attempt + 1)
         self._waiting.insert(0, pending)
 
-    def _retry(self, pending: _Pending, kind: ErrorKind, error: str) -> None:
-        if kind is ErrorKind.OOM:
-            pending.ooms += 1
-            may = pending.ooms <= _OUT_OF_MEMORY
-        else:
-            pending.errors += 1
-            may = kind is not ErrorKind.NAN and pending.errors <= self._retries
-        self._again(pending, may, kind, error)
+    def _retry(self, pending: _Pending, kind: ErrorKind, error: str, slot: int | None = None) -> None:
+        self._again(pending, pending.mishaps.may_retry(kind, self._retries, slot), kind, error)
 
     def _again(self, pending: _Pending, may: bool, kind: ErrorKind, error: str) -> None:
         if may:
@@ -209,11 +200,11 @@ class JobRunner:
     def _cut(self, seat: Seat, error: str) -> None:
         self._seats.kill(seat)
         pending = self._running.pop(seat.trial)
-        pending.lost_on |= {seat.slot.index}
         closed = self._seats.judge(seat.slot.index, seat.trial, error)
         if closed is not None and self._seats.slots:
+            pending.mishaps.forgive()
             self._again(pending, True, ErrorKind.TIMEOUT, error)
         else:
-            self._retry(pending, ErrorKind.TIMEOUT, error)
+            self._retry(pending, ErrorKind.TIMEOUT, error, seat.slot.index)
         if closed is not None:
             self._do_without(closed)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import bisect
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from hpsearch.execution.checkpoints import Checkpoints
 from hpsearch.execution.ends import Ends
 from hpsearch.execution.limits import End, ran_its_budget
 from hpsearch.execution.messages import EpochDone, Saved
+from hpsearch.execution.mishaps import Mishaps
 from hpsearch.execution.outcomes import as_its_parent, with_epoch, with_parents_epoch, without_epochs_beyond
 from hpsearch.execution.proposing import Proposer
 from hpsearch.execution.records import COORDINATOR_ENDED, History, Records
@@ -25,9 +26,6 @@ from hpsearch.study import AttemptOutcome, ErrorKind, Order, Study, Trial, Trial
 
 log = logging.getLogger(__name__)
 
-_LOST_IN_A_ROW = 3  # workers lost at one trial with no epoch finished between
-_OUT_OF_MEMORY = 1  # times that a trial survives
-
 
 @dataclass(slots=True)
 class Living:
@@ -35,11 +33,7 @@ class Living:
 
     configuration: Configuration
     attempts: int = 0
-    errors: int = 0  # so far, for `retries`
-    ooms: int = 0  # times that it ran out of memory
-    losses: int = 0  # lost workers since an epoch finished
-    lost_on: frozenset[int] = frozenset()  # in these slots, as far as this coordinator saw
-    has_lost_a_worker: bool = False  # ever: then each epoch gets a checkpoint, so that one that finishes is progress
+    mishaps: Mishaps = field(default_factory=Mishaps)
     reported: int = 0  # the backend has the objective up to this epoch
 
 
@@ -91,8 +85,8 @@ class Lives:
     def waiting(self) -> list[Waiting]:
         """Who waits for a slot, in number order."""
         return [
-            Waiting(number, living.lost_on, alone=living.ooms > 0)
-            for number, living in ((number, self._living[number]) for number in self._waiting)
+            Waiting(number, mishaps.lost_on, alone=mishaps.ooms > 0)
+            for number, mishaps in ((number, self._living[number].mishaps) for number in self._waiting)
         ]
 
     def living(self, number: int) -> Living:
@@ -144,10 +138,12 @@ class Lives:
         self._living[trial.number] = Living(
             self._space.configuration(trial.parameters),
             attempts=attempts,
-            errors=history.errors.get(trial.number, 0),
-            ooms=history.ooms.get(trial.number, 0),
-            losses=history.losses.get(trial.number, 0),
-            has_lost_a_worker=trial.number in history.have_lost_a_worker,
+            mishaps=Mishaps(
+                errors=history.errors.get(trial.number, 0),
+                ooms=history.ooms.get(trial.number, 0),
+                losses=history.losses.get(trial.number, 0),
+                has_lost_a_worker=trial.number in history.have_lost_a_worker,
+            ),
             reported=max(trial.values, default=0),
         )
         if trial.state is TrialState.RUNNING:
@@ -226,7 +222,7 @@ class Lives:
     def epoch(self, event: EpochDone) -> Verdict:
         """An epoch of a running trial has finished; what the backend says to it."""
         trial, living = self.table[event.trial], self._living[event.trial]
-        living.losses, living.lost_on = 0, frozenset()
+        living.mishaps.epoch()
         self.keep(trial.number, event.checkpoint)
         parent = self._parent(trial)
         if parent is not None and event.epoch <= parent.epochs_done:
@@ -269,40 +265,22 @@ class Lives:
         bisect.insort(self._waiting, number)
 
     def retry(self, number: int, kind: ErrorKind, error: str, slot: int | None = None) -> None:
-        """An attempt has failed: another one, as often as `retries` says; a divergence would only come again.
-
-        One that ran out of memory is tried once more, alone on its device, whatever `retries` says. Where its worker
-        hung in `slot`, another slot is tried first.
-        """
-        living = self._living[number]
-        if slot is not None:
-            living.lost_on |= {slot}
-        if kind is ErrorKind.OOM:
-            living.ooms += 1
-            may = living.ooms <= _OUT_OF_MEMORY
-        else:
-            living.errors += 1
-            may = kind is not ErrorKind.NAN and living.errors <= self._space.limits.retries
-        if may:
+        """An attempt has failed, where a worker hung in `slot`: another one, if it may have one."""
+        if self._living[number].mishaps.may_retry(kind, self._space.limits.retries, slot):
             self.requeue(number)
         else:
             self.fail(number, kind, error)
 
     def lose(self, number: int, slot: int, error: str) -> None:
         """An attempt has lost its worker: another one, elsewhere if there is a slot, unless nothing comes of it."""
-        living = self._living[number]
-        living.losses += 1
-        living.lost_on |= {slot}
-        living.has_lost_a_worker = True
-        if living.losses >= _LOST_IN_A_ROW:
-            self.fail(number, ErrorKind.LOST, error)
-        else:
+        if self._living[number].mishaps.may_go_on_after_loss(slot):
             self.requeue(number)
+        else:
+            self.fail(number, ErrorKind.LOST, error)
 
     def forgive(self, number: int) -> None:
         """It was the slot's fault, which is closed now: another attempt in another one."""
-        living = self._living[number]
-        living.losses, living.lost_on, living.has_lost_a_worker = 0, frozenset(), True
+        self._living[number].mishaps.forgive()
         self.requeue(number)
 
     def go_on_without_checkpoint(self, number: int, error: str) -> None:
