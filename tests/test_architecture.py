@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "hpsearch"
 
 FLOORS = {
     "errors": 0,
-    "naming": 0,
+    "lean": 0,
     "space": 1,
     "study": 2,
     "search": 3,

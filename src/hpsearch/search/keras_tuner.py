@@ -6,12 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hpsearch.lean import OFFERED_BY_KERAS, without
 from hpsearch.search.backend import NoProposal, Proposal, Verdict
-from hpsearch.search.keras_tuner_oracles import BayesianOracle, HyperbandOracle, RandomOracle
-from hpsearch.search.keras_tuner_space import decode
 from hpsearch.space.parameters import Parameter
 from hpsearch.space.settings import SearchSettings
 from hpsearch.study import Objective, Trial, TrialState, derive_seed
+
+with without(*OFFERED_BY_KERAS):
+    from hpsearch.search.keras_tuner_oracles import HyperbandOracle, RandomOracle, Recorded
+    from hpsearch.search.keras_tuner_space import decode
 
 
 class KerasTunerBackend:
@@ -23,9 +26,7 @@ class KerasTunerBackend:
 
     prunes = False
 
-    def __init__(
-        self, oracle: RandomOracle | BayesianOracle | HyperbandOracle, parameters: Mapping[str, Parameter], learns: bool
-    ) -> None:
+    def __init__(self, oracle: Recorded, parameters: Mapping[str, Parameter], learns: bool) -> None:
         self.learns = learns
         self._oracle = oracle
         self._parameters = parameters
@@ -109,6 +110,8 @@ def bayesian(
     parameters: Mapping[str, Parameter], settings: SearchSettings, objective: Objective, epochs: int, seed: int
 ) -> KerasTunerBackend:
     """Bayesian optimisation; the first three trials a parameter are random (Keras Tuner's rule)."""
+    from hpsearch.search.keras_tuner_bayesian import BayesianOracle
+
     return KerasTunerBackend(
         BayesianOracle(parameters, objective, epochs, oracle_seed(seed), settings.enqueue), parameters, learns=True
     )

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.errors import BuildError, ConfigError
+from hpsearch.lean import OFFERED_BY_KERAS, without
 from hpsearch.space.catalogue import DataFacts, Kind, Signature
 from hpsearch.space.configuration import Configuration
 from hpsearch.space.problems import show
@@ -127,7 +128,7 @@ class KerasCatalogue:
 
     def model_problem(self, layers: Sequence[Plain], facts: DataFacts) -> str | None:
         """One sentence where no model can be built of these resolved layers for these data, else None."""
-        paper = importlib.import_module("hpsearch.training.paper")
+        paper = _keras_room("paper")
         try:
             paper.count_parameters(Configuration({}, tuple(layers), {}), facts, custom=self._custom)
         except BuildError as error:
@@ -143,7 +144,7 @@ class KerasCatalogue:
         if isinstance(metric, str) and _OUR_SCORES.fullmatch(metric):
             return metric
         try:
-            return str(importlib.import_module("hpsearch.training.losses_metrics").metric_name(metric))
+            return str(_keras_room("losses_metrics").metric_name(metric))
         except ValueError as error:
             raise ConfigError(f"There is no metric {metric!r}: {error}.") from error
 
@@ -207,17 +208,17 @@ class KerasCatalogue:
             case Kind.ACTIVATION:
                 _make_layer("Activation", {"activation": name, **arguments}, custom=self._custom)
             case Kind.REGULARIZER:
-                importlib.import_module("hpsearch.training.building").regularizer(arguments)
+                _keras_room("building").regularizer(arguments)
             case Kind.AUGMENTATION:
                 self._found(kind, name)
                 _check_words(name, arguments)
-                augmentation = importlib.import_module("hpsearch.training.augmentation")
+                augmentation = _keras_room("augmentation")
                 augmentation.make_augmentation([{name: dict(arguments)}], (0.0, 255.0), custom=self._custom)
             case Kind.METRIC if ":" not in name:
                 self._found(kind, name)
                 if name in ("F1Score", "FBetaScore") and arguments.get("average") is None:
                     raise ConfigError(f"{name} needs `average`, macro, micro or weighted, to be one number.")
-                importlib.import_module("hpsearch.training.losses_metrics").make_metric({name: dict(arguments)}, "made")
+                _keras_room("losses_metrics").make_metric({name: dict(arguments)}, "made")
             case Kind.EARLY_STOPPING | Kind.REDUCE_ON_PLATEAU:
                 _check_callback(arguments)
                 self._found(kind, name)(**arguments)
@@ -230,12 +231,18 @@ class KerasCatalogue:
                     made(**arguments)
 
 
+def _keras_room(name: str) -> ModuleType:
+    """A module of `training` that stands on Keras; the first one loads it."""
+    with without(*OFFERED_BY_KERAS):
+        return importlib.import_module(f"hpsearch.training.{name}")
+
+
 def _layer_calls() -> ModuleType:
-    return importlib.import_module("hpsearch.training.layer_calls")
+    return _keras_room("layer_calls")
 
 
 def _keras_names() -> ModuleType:
-    return importlib.import_module("hpsearch.training.keras_names")
+    return _keras_room("keras_names")
 
 
 def _table(kind: Kind) -> Mapping[str, Any]:
@@ -268,7 +275,7 @@ def _make_layer(name: str, arguments: Mapping[str, Plain], *, custom: bool) -> N
     ):
         raise ConfigError("leaky_relu takes no alpha: Keras 3 says negative_slope.")
     _check_words(name, arguments)
-    calls, building = _layer_calls(), importlib.import_module("hpsearch.training.building")
+    calls, building = _layer_calls(), _keras_room("building")
     call = calls.layer_call(name, arguments, custom=custom)
     if call.layer is not None:
         building.Builder(custom=custom).layer(call.name, call.layer, call.arguments)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from hpsearch.lean import OFFERED_BY_TENSORFLOW, without
+
 
 def configure_process(
     threads: int,
@@ -26,7 +28,9 @@ def configure_process(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if onednn is not None and "tensorflow" not in sys.modules:  # TensorFlow reads it when it is imported
         os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1" if onednn else "0"
-    import tensorflow as tf
+    with without(*OFFERED_BY_TENSORFLOW):
+        import keras  # noqa: F401  # it would import them too
+        import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
