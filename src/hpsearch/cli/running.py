@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hpsearch.cli.ahead import Ahead
 from hpsearch.cli.run import offer_code_in
 from hpsearch.cli.session import Session, Wish, cache_dir, print_summary, slots_for, tell
 from hpsearch.errors import ConfigError, DataError, NothingFinished, StorageFull
@@ -68,7 +69,18 @@ def run_space(source: Path | Mapping[str, Plain], request: Request) -> int:
     prepare_process(request)
     offer_code_in(source.resolve().parent if isinstance(source, Path) else Path.cwd())
     wish = request.wish()
-    space = open_space(source, request.overrides, wish.data_dir, Path.cwd() if isinstance(source, Mapping) else None)
+    with Ahead() as ahead:
+        return _run_space(source, request, wish, ahead)
+
+
+def _run_space(source: Path | Mapping[str, Plain], request: Request, wish: Wish, ahead: Ahead) -> int:
+    def start_ahead(document: Mapping[str, Plain]) -> None:
+        name = request.study or document.get("study")
+        if wish.executor == "local" and not (isinstance(name, str) and holds_study(request.database, name)):
+            ahead.start(document, wish.environment, wish.workers, wish.workers_per_gpu, onednn=_onednn(wish))
+
+    base = Path.cwd() if isinstance(source, Mapping) else None
+    space = open_space(source, request.overrides, wish.data_dir, base, start_ahead)
     if request.smoke:
         space = space.smoke()
     name = space.name if request.study is None else request.study
@@ -87,7 +99,7 @@ def run_space(source: Path | Mapping[str, Plain], request: Request) -> int:
             slots = slots_for(space, wish)
             threads = slots[0].threads
             study = launch.create(store, space, name, slots=len(slots), threads=threads, onednn=_onednn(wish))
-            return _go(store, study, space, wish, launch.Changes(()))
+            return _go(store, study, space, wish, launch.Changes(()), ahead)
         study = store.study(name)
         made = launch.changes(store, study, space, again=f"--study NEW, or --again (as {_free_name(store, name)})")
         return _go(store, study, space, wish, made)
@@ -136,7 +148,7 @@ def prepare_process(request: Request) -> None:
         logging.getLogger("hpsearch").setLevel(logging.INFO)
 
 
-def _go(store: Store, study: Study, space: Space, wish: Wish, made: launch.Changes) -> int:
+def _go(store: Store, study: Study, space: Space, wish: Wish, made: launch.Changes, ahead: Ahead | None = None) -> int:
     slots = slots_for(space, wish, study.threads, launch.most_slots(study, space))
     with store.claim(study.id) as lease:
         writer = store.writer(lease)
@@ -144,7 +156,7 @@ def _go(store: Store, study: Study, space: Space, wish: Wish, made: launch.Chang
             study = launch.adopt(store, study, space, made, writer)
             tell(wish, f"changed since it was created: {made}")
         unsaid = study.error if study.state is StudyState.FAILED and lease.taken_over and not made else None
-        session = Session(store, study, space, writer, slots, wish, unsaid)
+        session = Session(store, study, space, writer, slots, wish, unsaid, ahead)
         if study.state is StudyState.COMPLETE and not made:
             return _complete_already(store, study, space, wish, session)
         _announce(store, study, space, wish, len(slots))

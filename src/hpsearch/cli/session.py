@@ -15,6 +15,7 @@ from types import FrameType
 import click
 
 from hpsearch.cli import interrupts
+from hpsearch.cli.ahead import Ahead
 from hpsearch.cli.display import LiveDisplay, PlainDisplay
 from hpsearch.errors import StorageFull, StudyFailed
 from hpsearch.execution.coordinator import Coordinator
@@ -102,6 +103,7 @@ class Session:
         slots: where to run.
         wish: how.
         unsaid: why the study has failed, where the coordinator that decided so died before it could say it.
+        ahead: workers that have been started already.
     """
 
     def __init__(
@@ -113,9 +115,11 @@ class Session:
         slots: list[Slot],
         wish: Wish,
         unsaid: str | None = None,
+        ahead: Ahead | None = None,
     ) -> None:
         self._store = store
         self._unsaid = unsaid
+        self._ahead = ahead
         self._study = study
         self._space = space
         self._writer = writer
@@ -291,22 +295,23 @@ class Session:
 
     @contextlib.contextmanager
     def _executor(self) -> Iterator[Executor]:
-        executor: Executor
-        if self._wish.executor == "inline":
-            executor = InlineExecutor(self._slots)
-        else:
-            executor = LocalExecutor(
-                self._slots,
-                self._wish.environment,
-                deterministic=self._study.deterministic,
-                onednn=self._study.onednn,
-                prepare=self._space.trainer != "simulated",
-            )
+        executor = InlineExecutor(self._slots) if self._wish.executor == "inline" else self._local_executor()
         executor.open()
         try:
             yield executor
         finally:
             executor.close()
+
+    def _local_executor(self) -> Executor:
+        deterministic, onednn = self._study.deterministic, self._study.onednn
+        taken = self._ahead and self._ahead.take(self._slots, deterministic=deterministic, onednn=onednn)
+        return taken or LocalExecutor(
+            self._slots,
+            self._wish.environment,
+            deterministic=deterministic,
+            onednn=onednn,
+            prepare=self._space.trainer != "simulated",
+        )
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

@@ -83,9 +83,13 @@ class LocalExecutor:
         self._workers: dict[int, _Worker] = {}
 
     def open(self) -> None:
-        """Start a worker for every slot."""
+        """Start a worker for every slot that has none."""
         for slot in self.slots:
             self._worker(slot)
+
+    def is_for(self, slots: Sequence[Slot], *, deterministic: bool, onednn: bool) -> bool:
+        """Whether it is what an executor for these slots, with these settings, would be."""
+        return self.slots == tuple(slots) and (self._deterministic, self._onednn) == (deterministic, onednn)
 
     def submit(self, slot: Slot, job: Job) -> None:
         """Give `job` to a free slot; a dead worker is replaced first.

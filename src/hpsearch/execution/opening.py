@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hpsearch.search import registry as backends
@@ -56,6 +56,7 @@ def open_space(
     overrides: Sequence[str] = (),
     data_dir: str | None = None,
     base: Path | None = None,
+    on_read: Callable[[Mapping[str, Plain]], object] = lambda document: None,
 ) -> Space:
     """A space, read and checked whole.
 
@@ -64,8 +65,9 @@ def open_space(
         overrides: ``key.path=value`` each, laid over it before the check.
         data_dir: where ``NAME.npz`` data sets lie.
         base: what paths in a mapping are relative to.
+        on_read: gets the document before the check, which loads Keras.
 
     Raises:
         SearchSpaceError: with every mistake.
     """
-    return load(source, RoomsCatalogue(data_dir), overrides, base)
+    return load(source, RoomsCatalogue(data_dir), overrides, base, on_read=on_read)

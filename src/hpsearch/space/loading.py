@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -66,6 +66,7 @@ def load(
     base: Path | None = None,
     *,
     data_needed: bool = True,
+    on_read: Callable[[Mapping[str, Plain]], object] = lambda document: None,
 ) -> Space:
     """The space that a file, or the mapping that it would hold, describes.
 
@@ -75,6 +76,7 @@ def load(
         overrides: ``key.path=value`` each, laid over the document before it is checked.
         base: what relative paths are relative to; by default the file's folder, or the current one for a mapping.
         data_needed: False lets data sets of one's own be missing; their classes and shape are then unknown.
+        on_read: gets the document, overrides included, before the check, which may take seconds.
 
     Raises:
         SearchSpaceError: with every mistake.
@@ -104,6 +106,7 @@ def load(
             ]
         )
     tree = apply_overrides(tree, overrides, problems)
+    on_read(tree)
     space = _Loading(tree, problems, catalogue, folder, data_needed).space(text)
     problems.raise_if_any()
     assert space is not None
