@@ -8,17 +8,20 @@ regularisation, batch normalisation, augmentation and mixed precision are Keras'
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.python.framework import ops
 
 from hpsearch.training.augmentation import augment, mixes_labels
+from hpsearch.training.descent import OneVector, descent_of
 from hpsearch.training.losses_metrics import Loss, Metric
 from hpsearch.training.optimizers import innermost
 
@@ -27,7 +30,7 @@ VALIDATION_BATCH = 256  # at least; a forward pass needs little memory
 
 @dataclass(frozen=True)
 class Parts:
-    """What an epoch is compiled from. The optimizer is built.
+    """What an epoch is compiled from. The optimizer is not built yet.
 
     Attributes:
         model: from rescaled images to predictions.
@@ -57,17 +60,26 @@ class CompiledEpoch:
 
     Attributes:
         parts: what it was compiled from.
+        bytes: size of the model's and the optimizer's variables.
         train: ``(images, labels, order) -> values``: a whole epoch over ``images[order]``.
         train_stream: ``(iterator, steps) -> values``: the same over batches that come in.
         validate: ``(images, labels, indices) -> values``.
         predict: ``(images) -> predictions``.
     """
 
-    def __init__(self, parts: Parts, use_xla: bool = False) -> None:
-        """Nothing is traced yet. `use_xla` compiles each step with XLA, which pays on GPUs alone."""
+    def __init__(self, parts: Parts, *, use_xla: bool = False, elastic: bool = False) -> None:
+        """Nothing is traced yet.
+
+        Args:
+            parts: what to compile.
+            use_xla: compile each step with XLA, which pays on GPUs alone.
+            elastic: serve models with other numbers of filters and units too, where `is_elastic` allows it.
+        """
         self.parts = parts
+        self._descent = descent_of(parts.model, parts.optimizer, elastic=elastic)
         self._loss_mean = keras.metrics.Mean(name="loss", dtype="float32")
         self._optimizer_start = arrays_of(parts.optimizer.variables)
+        self.bytes = _bytes_of(arrays_of(parts.model.variables), self._optimizer_start)
         self._make_metric_variables()
         self._train_step = tf.function(self._train_on, jit_compile=True) if use_xla else self._train_on
         self.train = self._trace(self._train_epoch)
@@ -85,11 +97,24 @@ class CompiledEpoch:
 
         The optimizer of `fresh` need not be built: of its variables those of trial-dependent numbers count.
         """
-        assign(self.parts.model.variables, arrays_of(fresh.model.variables))
+        model, optimizer = arrays_of(fresh.model.variables), self._optimizer_start_of(fresh.model)
+        self.bytes = _bytes_of(model, optimizer)
+        assign(self.parts.model.variables, model)
         assign(self.parts.factors, arrays_of(fresh.factors))
         assign(self.parts.augmentation_variables, arrays_of(fresh.augmentation_variables))
-        assign(self.parts.optimizer.variables, self._optimizer_start)
+        assign(self.parts.optimizer.variables, optimizer)
         assign(numbers_of(self.parts.optimizer), arrays_of(numbers_of(fresh.optimizer)))
+
+    def _optimizer_start_of(self, model: Any) -> list[NDArray[Any]]:
+        """The optimizer's variables before the first step on the weights of `model`.
+
+        What has an entry for each weight holds one and the same number everywhere then.
+        """
+        start = self._optimizer_start
+        if isinstance(self._descent, OneVector):
+            count = sum(math.prod(weight.shape) for weight in model.trainable_variables)
+            start = [np.full(count, array[0]) if array.ndim == 1 else array for array in start]
+        return start
 
     @contextmanager
     def averaged_weights(self) -> Iterator[None]:
@@ -100,7 +125,7 @@ class CompiledEpoch:
             return
         weights = self.parts.model.trainable_variables
         trained = arrays_of(weights)
-        assign(weights, arrays_of(optimizer._model_variables_moving_average))
+        assign(weights, self._descent.averages())
         yield
         assign(weights, trained)
 
@@ -133,7 +158,9 @@ class CompiledEpoch:
         def step(batch: Any) -> None:
             self._train_step(tf.gather(images, batch), tf.gather(labels, batch))
 
+        self._descent.begin()
         self._over_batches(order, self.parts.batch_size, step)
+        self._descent.end()
         return self._results()
 
     def _train_stream(self, batches: Any, steps: Any) -> Any:
@@ -143,7 +170,9 @@ class CompiledEpoch:
             self._train_step(*batches.get_next())
             return (step + 1,)
 
+        self._descent.begin()
         tf.while_loop(lambda step: step < steps, body, (tf.constant(0),), parallel_iterations=1)
+        self._descent.end()
         return self._results()
 
     def _train_on(self, images: Any, labels: Any) -> None:
@@ -153,13 +182,11 @@ class CompiledEpoch:
         if mixes_labels(parts.augmentation):
             labels = tf.one_hot(labels, parts.classes)
         images, labels = augment(parts.augmentation, images, labels)
-        weights = parts.model.trainable_variables
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, self._descent.forward(tape):
             predictions = self._forward(images, training=True)
             loss = self._loss(labels, predictions)
             scaled = parts.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, [weight.value for weight in weights])
-        parts.optimizer.apply(gradients, weights)
+        self._descent.step(tape, scaled)
         self._count(labels, predictions, loss)
 
     def _validate(self, images: Any, labels: Any, indices: Any) -> Any:
@@ -179,7 +206,8 @@ class CompiledEpoch:
     def _forward(self, images: Any, training: bool) -> Any:
         if self.parts.rescaling is not None:
             images = self.parts.rescaling(images)
-        return tf.cast(self.parts.model(images, training=training), tf.float32)
+        predictions = tf.cast(self.parts.model(images, training=training), tf.float32)
+        return tf.ensure_shape(predictions, self.parts.model.output_shape)
 
     def _loss(self, labels: Any, predictions: Any) -> Any:
         loss = self.parts.loss(self._labels_for(self.parts.loss, labels), predictions)
@@ -231,6 +259,10 @@ def _without_new_gradients() -> Iterator[None]:
     finally:
         for name in list(registry)[before:]:
             del registry[name]
+
+
+def _bytes_of(*groups: Sequence[NDArray[Any]]) -> int:
+    return sum(array.nbytes for group in groups for array in group)
 
 
 def arrays_of(variables: Sequence[Any]) -> list[NDArray[Any]]:

@@ -54,15 +54,10 @@ def clear() -> None:
 
 def _forget_the_oldest() -> None:
     global _unswept
-    while len(_kept) > 1 and (len(_kept) > KEPT or sum(_bytes(epoch) for epoch in _kept.values()) > KEPT_BYTES):
+    while len(_kept) > 1 and (len(_kept) > KEPT or sum(epoch.bytes for epoch in _kept.values()) > KEPT_BYTES):
         key, _ = _kept.popitem(last=False)
         _borrowers.pop(key, None)
         _unswept += 1
     if _unswept >= _FORGOTTEN:
         _unswept = 0
         gc.collect()
-
-
-def _bytes(epoch: CompiledEpoch) -> int:
-    variables = [*epoch.parts.model.variables, *epoch.parts.optimizer.variables]
-    return sum(int(variable.value.dtype.size) * int(variable.value.shape.num_elements()) for variable in variables)

@@ -21,9 +21,11 @@ from hpsearch.training.augmentation import make_augmentation
 from hpsearch.training.building import build_model
 from hpsearch.training.checkpoint import Arrays
 from hpsearch.training.compiled import CompiledEpoch, Parts, arrays_of, assign
+from hpsearch.training.descent import takes_one_vector
 from hpsearch.training.device_arrays import has_gpu, on_device, stream
 from hpsearch.training.evaluation import evaluate
 from hpsearch.training.kept_weights import KeptWeights
+from hpsearch.training.layer_maker import LayerMaker, is_elastic
 from hpsearch.training.losses_metrics import make_loss, make_metric, metric_name
 from hpsearch.training.model_files import model_file
 from hpsearch.training.optimizers import make_optimizer
@@ -33,7 +35,6 @@ from hpsearch.training.stopping import EarlyStopping, ReduceOnPlateau
 from hpsearch.training.structure import names_own_code, structure_key
 from hpsearch.training.task import EpochResult, Evaluation, Task
 from hpsearch.training.training_data import IN_MEMORY_BYTES, TrainingData, training_data
-from hpsearch.training.variable_layers import LayerMaker
 
 PREDICTION_BATCH = 1024
 
@@ -245,15 +246,18 @@ class KerasTrainer:
         training = self._task.configuration.training
         fresh = self._build()
         self._initial_rate = float(fresh.optimizer.learning_rate.value.numpy())
+        # XLA has no deterministic gradient of max pooling for GPUs (TensorFlow 2.21), and wants to know all sizes
+        use_xla = has_gpu() and not self._task.deterministic
+        elastic = not use_xla and is_elastic(fresh.model) and takes_one_vector(fresh.model, fresh.optimizer)
 
         def compile_epoch() -> CompiledEpoch:
-            fresh.optimizer.build(fresh.model.trainable_variables)
-            # XLA has no deterministic gradient of max pooling for GPUs (TensorFlow 2.21)
-            return CompiledEpoch(fresh, use_xla=has_gpu() and not self._task.deterministic)
+            return CompiledEpoch(fresh, use_xla=use_xla, elastic=elastic)
 
         key = structure_key(
             self._task.configuration.layers,
             _optimizer_settings(training),
+            elastic=elastic,
+            outputs=fresh.model.output_shape[1:],
             input=[*self._data.input_shape, str(self._data.splits.x_train.dtype)],
             rescaling=self._data.rescaling,
             value_range=self._data.value_range,

@@ -8,10 +8,13 @@ from collections.abc import Mapping, Sequence
 from hpsearch.space.values import Plain
 
 VARIABLE_RATES = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
+SIZES = {"Conv2D": ("filters", "kernel_size"), "Dense": ("units",)}
 ANY_NUMBER = "*"
 
 
-def structure_key(layers: Sequence[Plain], optimizer: Mapping[str, Plain], **rest: object) -> str:
+def structure_key(
+    layers: Sequence[Plain], optimizer: Mapping[str, Plain], *, elastic: bool = False, **rest: object
+) -> str:
     """A text that is equal for two trainings exactly when one compiled epoch serves both.
 
     Dropout rates, strengths of regularizers, learning rate, weight decay and SGD's momentum are left out.
@@ -19,9 +22,10 @@ def structure_key(layers: Sequence[Plain], optimizer: Mapping[str, Plain], **res
     Args:
         layers: as in `Configuration.layers`.
         optimizer: ``{"name": ..., ...}``.
+        elastic: leave out the sizes of convolutions and dense layers too.
         rest: whatever else is compiled in, as JSON.
     """
-    parts = {"layers": _without_numbers(list(layers)), "optimizer": _optimizer_structure(optimizer), **rest}
+    parts = {"layers": _without_numbers(list(layers), elastic), "optimizer": _optimizer_structure(optimizer), **rest}
     return json.dumps(parts, sort_keys=True)
 
 
@@ -37,20 +41,22 @@ def names_own_code(*settings: Plain) -> bool:
     return False
 
 
-def _without_numbers(item: Plain) -> Plain:
+def _without_numbers(item: Plain, elastic: bool) -> Plain:
     if isinstance(item, list | tuple):
-        return [_without_numbers(part) for part in item]
+        return [_without_numbers(part, elastic) for part in item]
     if not isinstance(item, Mapping):
         return item
-    return {key: _layer_structure(key, value) for key, value in item.items()}
+    return {key: _layer_structure(key, value, elastic) for key, value in item.items()}
 
 
-def _layer_structure(key: str, value: Plain) -> Plain:
-    if key in VARIABLE_RATES:
-        return {**value, "rate": ANY_NUMBER} if isinstance(value, Mapping) else {"rate": ANY_NUMBER}
+def _layer_structure(key: str, value: Plain, elastic: bool) -> Plain:
+    free = ("rate",) if key in VARIABLE_RATES else SIZES.get(key, ()) if elastic else ()
+    if free:
+        rest = _without_numbers(value, elastic) if isinstance(value, Mapping) else {}
+        return {**rest, **dict.fromkeys(free, ANY_NUMBER)}
     if key.endswith("_regularizer") and isinstance(value, Mapping):
         return dict.fromkeys(value, ANY_NUMBER)
-    return _without_numbers(value)
+    return _without_numbers(value, elastic)
 
 
 def _optimizer_structure(optimizer: Mapping[str, Plain]) -> Plain:

@@ -111,36 +111,4 @@ class VariableSGD(keras.optimizers.SGD):
         self.assign_add(variable, step * momentum - descent if self.nesterov else step)
 
 
-class LayerMaker:
-    """Makes a model's layers with variables in the place of their numbers.
-
-    Attributes:
-        factors: the variables of all regularizers, in the order of the layers.
-    """
-
-    def __init__(self) -> None:
-        self.factors: list[keras.Variable] = []
-
-    def __call__(self, name: str, layer: type[Any], arguments: dict[str, Any]) -> Any:
-        """The layer that stands for ``layer(**arguments)``."""
-        made = {key: self._regularizer(value) for key, value in arguments.items()}
-        if layer is keras.layers.Dropout:
-            return VariableDropout(**made)
-        if layer in SPATIAL_DROPOUTS:
-            return VariableSpatialDropout(**made)
-        return layer(**made)
-
-    def _regularizer(self, value: Any) -> Any:
-        if type(value) is keras.regularizers.L1:
-            variable = VariableL1L2(l1=value.l1)
-        elif type(value) is keras.regularizers.L2:
-            variable = VariableL1L2(l2=value.l2)
-        elif type(value) is keras.regularizers.L1L2:
-            variable = VariableL1L2(value.l1, value.l2)
-        else:
-            return value
-        self.factors += variable.variables
-        return variable
-
-
 SPATIAL_DROPOUTS = (keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D)
