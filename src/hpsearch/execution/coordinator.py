@@ -161,6 +161,7 @@ class Coordinator:
             trial=trial.number,
             attempt=living.attempts,
             task=self._task(trial, living.configuration),
+            granted=self._granted(trial.epochs - trial.epochs_done),
             checkpoint=checkpoint,
             checkpoint_dir=str(self._records.checkpoint_dir),
             final_checkpoint=self._trials.checkpoints.wants_final(trial),
@@ -168,7 +169,9 @@ class Coordinator:
             alone=waiting.alone,
             checkpoint_seconds=0.0 if living.mishaps.has_lost_a_worker else self._setting.checkpoint_seconds,
         )
-        self._grant(self._seats.seat(slot, job, waiting), trial.epochs - trial.epochs_done)
+        seat = self._seats.seat(slot, job, waiting)
+        if job.granted == 0 and trial.epochs > trial.epochs_done:
+            self._seats.stop(seat)
 
     def _task(self, trial: Trial, configuration: Configuration) -> Task:
         return Task(
@@ -183,9 +186,13 @@ class Coordinator:
             cache_dir=self._setting.cache_dir,
         )
 
-    def _grant(self, seat: Seat, remaining: int) -> None:
-        """Ask for as many epochs at once as can need no decision between them."""
-        epochs = self._ends.budget.take(min(1, remaining) if self._one_by_one else remaining)
+    def _granted(self, remaining: int) -> int:
+        """As many epochs at once as can need no decision between them, and as the budget has left."""
+        return self._ends.budget.take(min(1, remaining) if self._one_by_one else remaining)
+
+    def _go_on(self, seat: Seat, remaining: int) -> None:
+        """Ask for more epochs."""
+        epochs = self._granted(remaining)
         if epochs > 0:
             self._seats.advance(seat, epochs)
         elif remaining > 0:
@@ -238,7 +245,7 @@ class Coordinator:
             self._close_attempt(seat, AttemptOutcome.PRUNED)
             self._trials.prune(seat.trial)
         elif seat.granted == 0 and not seat.stopping:
-            self._grant(seat, trial.epochs - event.epoch)
+            self._go_on(seat, trial.epochs - event.epoch)
 
     def _take_end(self, seat: Seat, event: Finished) -> None:
         self._ends.budget.give_back(seat.granted)

@@ -153,12 +153,13 @@ class LocalExecutor:
         events: list[Event] = []
         try:
             while worker.connection.poll():
-                event: Event = worker.connection.recv()
-                if isinstance(event, LastWord):
-                    worker.job = None
-                if isinstance(event, Finished | Crashed) and event.resident_bytes is not None:
-                    worker.has_ended_a_job(event.resident_bytes)
-                events.append(event)
+                words: list[Event] = worker.connection.recv()
+                for event in words:
+                    if isinstance(event, LastWord):
+                        worker.job = None
+                    if isinstance(event, Finished | Crashed) and event.resident_bytes is not None:
+                        worker.has_ended_a_job(event.resident_bytes)
+                events += words
         except (EOFError, OSError):
             events.append(self._lost(index))
         return events

@@ -29,6 +29,7 @@ class Job:
     trial: int
     attempt: int
     task: Task
+    granted: int = 0  # epochs to train at once; for more it waits for Advance
     checkpoint: Saved | None = None  # to start from: its own last one, or its parent's
     checkpoint_dir: str | None = None  # where the worker writes its checkpoints; None: bytes in the message
     final_checkpoint: bool = False  # make one when the last epoch is through (promotions, kept weights) ...

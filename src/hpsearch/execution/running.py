@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +28,8 @@ from hpsearch.execution.messages import (
 )
 from hpsearch.study import ErrorKind
 from hpsearch.training.task import Trainer
+
+_LOOK_UP_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,14 @@ class RunningJob:
         self._make_trainer = make_trainer
         self._identity = identity
         self._trainer: Trainer | None = None
-        self._granted = 0
+        self._granted = job.granted
         self._checkpoint_when_spent = False
         self._stop: Stop | None = None
         self._seconds_since_checkpoint = 0.0
         self._saved: Saved | None = None
         self._is_worth_keeping = job.only_from is None
+        self._peak: int | None = None
+        self._looked_up_at = -math.inf
 
     @property
     def has_work(self) -> bool:
@@ -148,8 +154,15 @@ class RunningJob:
             seconds=result.seconds,
             stopped_early=result.stopped_early,
             checkpoint=saved,
-            peak_memory_bytes=memory.peak_bytes(),
+            peak_memory_bytes=self._peak_bytes(),
         )
+
+    def _peak_bytes(self) -> int | None:
+        """The job's largest memory, looked up ten times a second: short epochs need not pay for it each."""
+        now = time.monotonic()
+        if now - self._looked_up_at >= _LOOK_UP_SECONDS:
+            self._looked_up_at, self._peak = now, memory.peak_bytes()
+        return self._peak
 
     def _look_at(self, values: Mapping[str, float]) -> None:
         objective, only_from = self.job.task.objective, self.job.only_from

@@ -71,9 +71,10 @@ class Seats:
         return {index: seat.waited for index, seat in self._seats.items()}
 
     def seat(self, slot: Slot, job: Job, waited: Waiting) -> Seat:
-        """Give `job` to a free slot."""
+        """Give `job`, and the epochs that it is granted, to a free slot."""
         self._orders.append(lambda: self._executor.submit(slot, job))
-        seat = self._seats[slot.index] = Seat(slot, job.trial, job.attempt, waited, since=self._clock())
+        seat = Seat(slot, job.trial, job.attempt, waited, since=self._clock(), granted=job.granted)
+        self._seats[slot.index] = seat
         return seat
 
     def advance(self, seat: Seat, epochs: int) -> None:

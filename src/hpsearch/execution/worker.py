@@ -14,14 +14,17 @@ import queue
 import signal
 import sys
 import threading
+import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 
-from hpsearch.execution.messages import Advance, Command, Job, Stop
+from hpsearch.execution.messages import Advance, Command, Event, Job, Stop
 from hpsearch.execution.running import Identity, RunningJob
 from hpsearch.training.task import Trainer
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PAUSE_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,11 @@ def main(arguments: list[str]) -> None:
     connection = Connection(int(arguments[0]))
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
-    device = Device(settings)
+    device, speaker = Device(settings), Speaker(connection)
     if settings.prepare:
         device.prepare()
     while True:
-        _serve(inbox.get(), inbox, connection, device)
+        _serve(inbox.get(), inbox, speaker, device)
 
 
 class Device:
@@ -100,7 +103,44 @@ class Device:
         return Identity.of_this_process(self._settings.name, self._description or "CPU")
 
 
-def _serve(command: Command, inbox: queue.SimpleQueue[Command], connection: Connection, device: Device) -> None:
+class Speaker:
+    """Sends words to the coordinator: at once, or within a few milliseconds together with those that follow.
+
+    Each message wakes the coordinator, which writes a transaction; where an epoch takes a millisecond, that would be
+    most of the work.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._words: list[Event] = []
+        self._lock = threading.Lock()
+        self._has_words = threading.Event()
+        threading.Thread(target=self._send_late, daemon=True).start()
+
+    def say(self, words: Sequence[Event], *, at_once: bool) -> None:
+        """Send `words` after all that were said before."""
+        with self._lock:
+            self._words += words
+            if at_once:
+                self._send()
+                return
+        self._has_words.set()
+
+    def _send_late(self) -> None:
+        while True:
+            self._has_words.wait()
+            time.sleep(_PAUSE_SECONDS)
+            self._has_words.clear()
+            with self._lock:
+                self._send()
+
+    def _send(self) -> None:
+        words, self._words = self._words, []
+        if words:
+            self._connection.send(words)
+
+
+def _serve(command: Command, inbox: queue.SimpleQueue[Command], speaker: Speaker, device: Device) -> None:
     """Run one job to its end. Commands are looked at between epochs; late ones of an ended job fall away."""
     if not isinstance(command, Job):
         return
@@ -110,8 +150,7 @@ def _serve(command: Command, inbox: queue.SimpleQueue[Command], connection: Conn
             order = inbox.get()
             if isinstance(order, Advance | Stop):
                 running.obey(order)
-        for event in running.step():
-            connection.send(event)
+        speaker.say(running.step(), at_once=not running.has_work)
 
 
 def _listen(connection: Connection, inbox: queue.SimpleQueue[Command]) -> None:

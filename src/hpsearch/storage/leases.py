@@ -18,6 +18,7 @@ from hpsearch.errors import HpsearchError, LeaseHeld, LeaseLost
 from hpsearch.storage.columns import now
 from hpsearch.storage.connection import writing_engine
 from hpsearch.storage.models import ActionRow, EventRow, StudyRow
+from hpsearch.storage.prepared import Prepared
 
 HEARTBEAT_SECONDS = 10.0
 SILENCE_SECONDS = 60.0  # after which a coordinator counts as dead: on another host, or stopped on this one
@@ -28,7 +29,7 @@ _NOW = func.strftime("%Y-%m-%d %H:%M:%f", "now")  # the database's clock: hosts 
 _SILENT_FOR = (func.julianday("now") - func.julianday(StudyRow.lease_heartbeat_at)) * 86400.0
 
 _STUDY = StudyRow.id == bindparam("study")
-_TOKEN = select(StudyRow.lease_token).where(_STUDY)
+_TOKEN = Prepared(select(StudyRow.lease_token).where(_STUDY), ["study"])
 _HOLDER = select(
     StudyRow.name,
     StudyRow.lease_token,
@@ -67,7 +68,7 @@ class Lease:
 
     def require(self, connection: Connection) -> None:
         """Raise LeaseLost unless the study's token is still ours, within the transaction of `connection`."""
-        held = connection.execute(_TOKEN, {"study": self.study_id}).scalar()
+        held = _TOKEN.run(connection, {"study": self.study_id}).scalar()
         if held != self.token:
             self._lost.set()
             raise LeaseLost(

@@ -2,51 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Update, and_, bindparam, delete, insert, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, insert, update
 from sqlalchemy.dialects.sqlite import insert as insert_or_replace
 
 from hpsearch.storage.columns import now, split_number, split_parameter
 from hpsearch.storage.models import AttemptRow, EpochRow, EpochValueRow, TrialParameterRow, TrialRow, table_of
-from hpsearch.storage.study_writes import KnownTrial, StudyWrites, inserted_id
+from hpsearch.storage.prepared import Prepared
+from hpsearch.storage.study_writes import KnownTrial, StudyWrites
 from hpsearch.study import LEGAL_MOVES, AttemptOutcome, Trial, TrialState
 
 # tables, not mapped classes: statements of the latter cost several times as much to run
 _TRIALS, _PARAMETERS = table_of(TrialRow), table_of(TrialParameterRow)
 _ATTEMPTS, _VALUES, _EPOCHS = table_of(AttemptRow), table_of(EpochValueRow), table_of(EpochRow)
 
-_INSERT_TRIAL = insert(_TRIALS)
-_INSERT_PARAMETERS = insert(_PARAMETERS)
-_INSERT_ATTEMPT = insert(_ATTEMPTS)
-_THIS_ATTEMPT = and_(_ATTEMPTS.c.trial_id == bindparam("trial"), _ATTEMPTS.c.attempt == bindparam("number"))
-_END_ATTEMPT = (
-    update(_ATTEMPTS)
-    .where(_THIS_ATTEMPT)
-    .values({name: bindparam(name) for name in ("ended_at", "outcome", "error", "peak_memory_bytes")})
-)
-_CORRECT_ATTEMPT = (
-    update(_ATTEMPTS).where(_THIS_ATTEMPT).values({name: bindparam(name) for name in ("worker", "host", "device")})
-)
-_new_value, _new_epoch = insert_or_replace(_VALUES), insert_or_replace(_EPOCHS)
-_WRITE_VALUES = _new_value.on_conflict_do_update(
-    index_elements=["trial_id", "metric", "epoch"],
-    set_={name: _new_value.excluded[name] for name in ("attempt", "value", "kind")},
-)
-_WRITE_EPOCHS = _new_epoch.on_conflict_do_update(
-    index_elements=["trial_id", "epoch"],
-    set_={name: _new_epoch.excluded[name] for name in ("attempt", "seconds", "finished_at")},
-)
+
+def _insert(table: Table) -> Prepared:
+    return Prepared(insert(table), [column.name for column in table.columns if column.name != "id"])
+
+
+def _insert_or_replace(table: Table, key: Sequence[str]) -> Prepared:
+    new = insert_or_replace(table)
+    names = [column.name for column in table.columns if column.name != "id"]
+    changed = {name: new.excluded[name] for name in names if name not in key}
+    return Prepared(new.on_conflict_do_update(index_elements=key, set_=changed), names)
+
+
+_INSERT_TRIAL, _INSERT_PARAMETERS = _insert(_TRIALS), _insert(_PARAMETERS)
+_INSERT_ATTEMPT = _insert(_ATTEMPTS)
+_WRITE_VALUES = _insert_or_replace(_VALUES, ["trial_id", "metric", "epoch"])
+_WRITE_EPOCHS = _insert_or_replace(_EPOCHS, ["trial_id", "epoch"])
 _DROP_OLDER = [
-    delete(table).where(
-        table.c.trial_id == bindparam("trial"),
-        table.c.epoch >= bindparam("first"),
-        table.c.attempt < bindparam("number"),
+    Prepared(
+        delete(table).where(
+            table.c.trial_id == bindparam("trial"),
+            table.c.epoch >= bindparam("first"),
+            table.c.attempt < bindparam("number"),
+        ),
+        ["trial", "first", "number"],
     )
     for table in (_VALUES, _EPOCHS)
 ]
+_NOT_ENDED = dict.fromkeys(("ended_at", "outcome", "error", "peak_memory_bytes"))
 _PROGRESS = frozenset(
     [
         "epochs_done",
@@ -65,28 +65,44 @@ _PROGRESS = frozenset(
 class TrialWrites(StudyWrites):
     """Trials, their attempts and epochs. Trials are named by their number, attempts by theirs.
 
-    Epochs and changes of a trial's row are gathered, and written together by `flush`: a row that a transaction
-    changes ten times is written once.
+    All but new trials is gathered, and written together by `flush`: a row that a transaction changes ten times is
+    written once.
     """
 
     def __init__(self, connection: Connection, study_id: int, trials: dict[int, KnownTrial]) -> None:
         super().__init__(connection, study_id, trials)
-        self._values: list[dict[str, Any]] = []
-        self._epochs: list[dict[str, Any]] = []
-        self._changes: dict[int, dict[str, Any]] = {}  # by the row's id
+        self._new: dict[Prepared, list[dict[str, Any]]] = {}  # rows, by the statement that writes them
+        # changes of rows: of an attempt by (trial's id, number), of a trial by its id
+        self._new_attempts: dict[tuple[int, int], dict[str, Any]] = {}
+        self._of_attempts: dict[tuple[int, int], dict[str, Any]] = {}
+        self._of_trials: dict[int, dict[str, Any]] = {}
 
     def flush(self) -> None:
         """Write what has been gathered."""
-        if self._values:
-            self._connection.execute(_WRITE_VALUES, self._values)
-        if self._epochs:
-            self._connection.execute(_WRITE_EPOCHS, self._epochs)
-        alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-        for row, changes in self._changes.items():
-            alike.setdefault(tuple(sorted(changes)), []).append(changes | {"row": row})
-        for columns, rows in alike.items():
-            self._connection.execute(_update_trials(columns), rows)
-        self._values, self._epochs, self._changes = [], [], {}
+        # an attempt ends before the trial's next one begins: a trial has at most one that is open
+        self._change(
+            _update_attempts,
+            [{"row": row, "number": number} | changes for (row, number), changes in self._of_attempts.items()],
+        )
+        for statement, rows in self._new.items():
+            statement.run(self._connection, *rows)
+        self._change(_update_trials, [{"row": row} | changes for row, changes in self._of_trials.items()])
+        self._new, self._new_attempts, self._of_attempts, self._of_trials = {}, {}, {}, {}
+
+    def _change(self, update_of: Callable[[tuple[str, ...]], Prepared], changed: Sequence[Mapping[str, Any]]) -> None:
+        alike: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+        for changes in changed:
+            alike.setdefault(tuple(changes), []).append(changes)
+        for names, rows in alike.items():
+            update_of(names).run(self._connection, *rows)
+
+    def _attempt(self, row: int, number: int) -> dict[str, Any]:
+        """Where changes of an attempt are put: into its new row where it has not been written yet."""
+        new = self._new_attempts.get((row, number))
+        return new if new is not None else self._of_attempts.setdefault((row, number), {})
+
+    def _add(self, statement: Prepared, row: dict[str, Any]) -> None:
+        self._new.setdefault(statement, []).append(row)
 
     def add_trial(self, trial: Trial) -> None:
         """Write a proposed trial, waiting or (with its error) invalid."""
@@ -114,12 +130,9 @@ class TrialWrites(StudyWrites):
             "started_at": trial.started_at,
             "ended_at": trial.ended_at or (now() if trial.state.is_ended else None),
         }
-        key = inserted_id(self._connection.execute(_INSERT_TRIAL, row))
-        if trial.parameters:
-            self._connection.execute(
-                _INSERT_PARAMETERS,
-                [{"trial_id": key, "name": name} | split_parameter(value) for name, value in trial.parameters.items()],
-            )
+        key = int(_INSERT_TRIAL.run(self._connection, row).lastrowid)
+        for name, value in trial.parameters.items():
+            self._add(_INSERT_PARAMETERS, {"trial_id": key, "name": name} | split_parameter(value))
         self._trials[trial.number] = KnownTrial(key, trial.state, trial.started_at)
 
     def start_attempt(self, trial: int, worker: str, host: str, device: str, from_epoch: int = 0) -> int:
@@ -128,27 +141,24 @@ class TrialWrites(StudyWrites):
         if known.open_attempt is not None:
             raise ValueError(f"attempt {known.open_attempt} at trial {trial} has not ended")
         attempt = known.attempts + 1
-        self._connection.execute(
-            _INSERT_ATTEMPT,
-            {
-                "trial_id": known.id,
-                "attempt": attempt,
-                "worker": worker,
-                "host": host,
-                "device": device,
-                "from_epoch": from_epoch,
-                "started_at": now(),
-            },
-        )
+        row = {
+            "trial_id": known.id,
+            "attempt": attempt,
+            "worker": worker,
+            "host": host,
+            "device": device,
+            "from_epoch": from_epoch,
+            "started_at": now(),
+            **_NOT_ENDED,
+        }
+        self._add(_INSERT_ATTEMPT, row)
+        self._new_attempts[known.id, attempt] = row
         known.attempts = known.open_attempt = attempt
         return attempt
 
     def update_attempt(self, trial: int, attempt: int, *, worker: str, host: str, device: str) -> None:
         """Correct who runs an attempt, once the worker itself has said so."""
-        self._connection.execute(
-            _CORRECT_ATTEMPT,
-            {"trial": self._known(trial).id, "number": attempt, "worker": worker, "host": host, "device": device},
-        )
+        self._attempt(self._known(trial).id, attempt).update(worker=worker, host=host, device=device)
 
     def end_attempt(
         self,
@@ -162,16 +172,8 @@ class TrialWrites(StudyWrites):
         known = self._known(trial)
         if known.open_attempt != attempt:
             return False
-        self._connection.execute(
-            _END_ATTEMPT,
-            {
-                "trial": known.id,
-                "number": attempt,
-                "ended_at": now(),
-                "outcome": outcome,
-                "error": error,
-                "peak_memory_bytes": peak_memory_bytes,
-            },
+        self._attempt(known.id, attempt).update(
+            ended_at=now(), outcome=outcome, error=error, peak_memory_bytes=peak_memory_bytes
         )
         known.open_attempt = None
         return True
@@ -188,12 +190,12 @@ class TrialWrites(StudyWrites):
         if attempt > 1:
             self.flush()
             for statement in _DROP_OLDER:
-                self._connection.execute(statement, {"trial": known.id, "first": epoch, "number": attempt})
+                statement.run(self._connection, {"trial": known.id, "first": epoch, "number": attempt})
         place = {"trial_id": known.id, "attempt": attempt, "epoch": epoch}
         for metric, number in values.items():
             value, kind = split_number(number)
-            self._values.append(place | {"metric": metric, "value": value, "kind": kind})
-        self._epochs.append(place | {"seconds": seconds, "finished_at": now()})
+            self._add(_WRITE_VALUES, {**place, "metric": metric, "value": value, "kind": kind})
+        self._add(_WRITE_EPOCHS, {**place, "seconds": seconds, "finished_at": now()})
         return True
 
     def move(self, trial: int, state: TrialState, **fields: Any) -> None:
@@ -225,12 +227,23 @@ class TrialWrites(StudyWrites):
         self._set(self._known(trial), {"told": place})
 
     def _set(self, known: KnownTrial, values: dict[str, Any]) -> None:
-        self._changes.setdefault(known.id, {}).update(values)
+        self._of_trials.setdefault(known.id, {}).update(values)
 
 
 @cache
-def _update_trials(columns: tuple[str, ...]) -> Update:
-    return update(_TRIALS).where(_TRIALS.c.id == bindparam("row")).values({name: bindparam(name) for name in columns})
+def _update_trials(names: tuple[str, ...]) -> Prepared:
+    return _update(_TRIALS, _TRIALS.c.id == bindparam("row"), names)
+
+
+@cache
+def _update_attempts(names: tuple[str, ...]) -> Prepared:
+    this = and_(_ATTEMPTS.c.trial_id == bindparam("row"), _ATTEMPTS.c.attempt == bindparam("number"))
+    return _update(_ATTEMPTS, this, names)
+
+
+def _update(table: Table, which: ColumnElement[bool], names: Sequence[str]) -> Prepared:
+    changed: dict[str, Any] = {name: bindparam(name) for name in names if name in table.c}
+    return Prepared(update(table).where(which).values(changed), names)
 
 
 def _checked(fields: dict[str, Any]) -> dict[str, Any]:
