@@ -1,13 +1,14 @@
-"""hpsearch against Keras Tuner's own Tuner: the same digits space, the same number of trials and epochs.
+"""hpsearch against Keras Tuner's own Tuner on digits: the same space, the same numbers of trials and epochs.
 
-    python benchmarks/keras_tuner_digits.py [--rounds 3] [--trials 20]
+    python -m benchmarks.keras_tuner_digits [--rounds 3] [--trials 20] [--hyperband-rounds 1]
 
 Each program runs in a process of its own and is timed from its start to its end, imports included. They take turns, so
 that a slow spell of the machine meets all of them. Keras Tuner trains one trial at a time; hpsearch is timed with one
-worker, which shows what the compiled epoch saves, and with one worker a core. Retraining is left out on both sides.
-Trials and epochs are counted as they were trained, not as they were asked for, and must be equal. Everything that was
-measured is written to benchmarks/results/keras_tuner_digits.json, from which benchmarks/readme_figures.py draws the
-table in README. Keras Tuner needs tensorboard: `pip install -e .[bench]`.
+worker, which shows what a compiled and kept epoch saves, and with two. Hyperband (max_epochs 27, factor 3) is timed
+with two workers; both go on with a promoted trial where its parent ended. Retraining is left out on both sides.
+
+Trials and epochs are counted as they were trained, not as they were asked for, and must be equal; the best validation
+accuracies (medians) must be within 0.02. Keras Tuner needs tensorboard: `pip install -e .[bench]`.
 """
 
 from __future__ import annotations
@@ -15,25 +16,24 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
-import platform
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from benchmarks import turns
+from benchmarks.turns import ROOT, Row, finish, publish, take_turns
+
 SPACE = ROOT / "search_spaces" / "digits_space.yaml"
-RESULT = ROOT / "benchmarks" / "results" / "keras_tuner_digits.json"
 EPOCHS = 5  # what the space file says
+MAX_EPOCHS = 27  # of Hyperband
 SEED = 7
+TOLERANCE = 0.02  # of validation accuracy
+PEER = "Keras Tuner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +45,38 @@ class Run:
     epochs: int
     best: float
 
+    def __str__(self) -> str:
+        return f"{self.seconds:6.1f} s   {self.trials} trials, {self.epochs} epochs, best {self.best:.4f}"
 
-Contender = Callable[[Path, int], Run]  # given an empty folder and a number of trials
 
-
-def hpsearch(workers: int) -> Contender:
+def hpsearch(search: Sequence[str], workers: int) -> Run:
     """The command `hpsearch run` with that many workers, a database on disk included."""
-
-    def run(folder: Path, trials: int) -> Run:
-        database = str(folder / "digits.db")
-        command = [sys.executable, "-m", "hpsearch"]
-        settings = ["--workers", str(workers), "--set", f"search.max_trials={trials}", "--no-retrain", "--quiet"]
-        seconds, _ = _finish([*command, "run", str(SPACE), "--database", database, *settings])
+    with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as folder:
+        database = str(Path(folder) / "digits.db")
+        settings = [part for setting in search for part in ("--set", setting)]
+        options = ["--workers", str(workers), "--no-retrain", "--quiet", *settings]
+        seconds, _ = finish(turns.hpsearch("run", str(SPACE), "--database", database, *options))
         with contextlib.closing(sqlite3.connect(database)) as rows:
             counted = rows.execute("SELECT count(*), max(value) FROM trials WHERE state = 'complete'").fetchone()
             (epochs,) = rows.execute("SELECT count(*) FROM epochs").fetchone()
-        return Run(seconds, counted[0], epochs, counted[1])
-
-    return run
+    return Run(seconds, counted[0], epochs, counted[1])
 
 
-def keras_tuner(folder: Path, trials: int) -> Run:
+def keras_tuner(*options: str) -> Run:
     """This file as a program: `search_with_keras_tuner` in a fresh process."""
-    seconds, said = _finish([sys.executable, __file__, "--keras-tuner", str(folder), "--trials", str(trials)])
+    with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as folder:
+        seconds, said = finish([sys.executable, __file__, "--keras-tuner", folder, *options], PYTHONPATH=str(ROOT))
     return Run(seconds, **json.loads(said))
 
 
-def search_with_keras_tuner(folder: str, trials: int, epochs: int = EPOCHS) -> dict[str, float]:
-    """Keras Tuner's RandomSearch over the space of digits_space.yaml, written by hand: its trials, epochs and best."""
+def search_with_keras_tuner(folder: str, trials: int | None, epochs: int = EPOCHS) -> dict[str, float]:
+    """Keras Tuner over the space of digits_space.yaml, written by hand: its trials, epochs and best.
+
+    Args:
+        folder: for its files.
+        trials: of random search; None for Hyperband.
+        epochs: of each random trial.
+    """
     import keras
     import keras_tuner
     from sklearn.datasets import load_digits
@@ -123,78 +127,49 @@ def search_with_keras_tuner(folder: str, trials: int, epochs: int = EPOCHS) -> d
         model.compile(optimizer(hp), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
         return model
 
-    tuner = keras_tuner.RandomSearch(
-        build_model, objective="val_accuracy", max_trials=trials, seed=SEED, directory=folder, project_name="digits"
-    )
+    files = {"objective": "val_accuracy", "seed": SEED, "directory": folder, "project_name": "digits"}
+    if trials is None:
+        tuner = keras_tuner.Hyperband(build_model, max_epochs=MAX_EPOCHS, factor=3, **files)
+    else:
+        tuner = keras_tuner.RandomSearch(build_model, max_trials=trials, **files)
     trained: list[int] = []
     tuner.search(
         x_train,
         y_train,
         validation_data=(x_val, y_val),
         batch_size=32,
-        epochs=epochs,
         verbose=0,
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: trained.append(epoch))],
+        **({} if trials is None else {"epochs": epochs}),
     )
     done = [trial for trial in tuner.oracle.trials.values() if trial.status == "COMPLETED"]
     return {"trials": len(done), "epochs": len(trained), "best": float(max(trial.score for trial in done))}
 
 
-def measure(contenders: Mapping[str, Contender], rounds: int, trials: int) -> dict[str, list[Run]]:
-    """Every run; the contenders take turns. SystemExit where they did not train the same number of epochs."""
-    runs: dict[str, list[Run]] = {name: [] for name in contenders}
-    for number in range(rounds):
-        for name, contender in contenders.items():
-            with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as folder:
-                run = contender(Path(folder), trials)
-            runs[name].append(run)
-            print(
-                f"round {number + 1} of {rounds}: {name:<22} {run.seconds:6.1f} s   {run.trials} trials, "
-                f"{run.epochs} epochs, best val_accuracy {run.best:.4f}",
-                flush=True,
-            )
+def compared(contenders: Mapping[str, Callable[[], Run]], rounds: int) -> dict[str, list[Run]]:
+    """Every run. SystemExit where the contenders did not train the same, or did not come as far."""
+    runs = take_turns(contenders, rounds)
     if len(trained := {(run.trials, run.epochs) for measured in runs.values() for run in measured}) > 1:
         raise SystemExit(f"not comparable: (trials, epochs) trained were {sorted(trained)}")
+    best = {name: statistics.median(run.best for run in measured) for name, measured in runs.items()}
+    if max(best.values()) - min(best.values()) > TOLERANCE:
+        raise SystemExit(f"not comparable: the best validation accuracies were {best}")
     return runs
 
 
-def table(runs: Mapping[str, Sequence[Run]], trials: int) -> list[dict[str, object]]:
-    """One row a contender: median, fastest and slowest run, and how many times as fast as the first one."""
-    times = {name: [run.seconds for run in measured] for name, measured in runs.items()}
-    first = statistics.median(next(iter(times.values())))
-    return [
-        {
-            "contender": name,
-            "median_seconds": round(statistics.median(seconds), 2),
-            "fastest_seconds": round(min(seconds), 2),
-            "slowest_seconds": round(max(seconds), 2),
-            "seconds_a_trial": round(statistics.median(seconds) / trials, 2),
-            "times_as_fast": round(first / statistics.median(seconds), 2),
-            "best_val_accuracy": round(statistics.median(run.best for run in runs[name]), 4),
-        }
-        for name, seconds in times.items()
-    ]
-
-
-def _finish(command: Sequence[str]) -> tuple[float, str]:
-    """How many seconds `command` takes and what it says on stdout; its stderr where it fails."""
-    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
-    environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    start = time.perf_counter()
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
-    return seconds, done.stdout.strip()
-
-
-def processor() -> str:
-    """Its name, where the system tells it."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def row(runs: Mapping[str, Sequence[Run]], name: str, figure: str, required: float) -> Row:
+    """How one contender compares with Keras Tuner."""
+    best = {who: statistics.median(run.best for run in runs[who]) for who in (name, PEER)}
+    trained = runs[name][0]
+    return Row(
+        figure=f"{figure}, {name}",
+        unit="s",
+        ours=[run.seconds for run in runs[name]],
+        peer=[run.seconds for run in runs[PEER]],
+        peer_name=PEER,
+        required=required,
+        note=f"{trained.trials} trials, {trained.epochs} epochs each; best {best[name]:.4f} and {best[PEER]:.4f}",
+    )
 
 
 def main() -> None:
@@ -202,43 +177,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--hyperband-rounds", type=int, default=1)
     parser.add_argument("--keras-tuner", metavar="FOLDER", help=argparse.SUPPRESS)
+    parser.add_argument("--hyperband", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.keras_tuner:
-        print(json.dumps(search_with_keras_tuner(arguments.keras_tuner, arguments.trials, arguments.epochs)))
+        trials = None if arguments.hyperband else arguments.trials
+        print(json.dumps(search_with_keras_tuner(arguments.keras_tuner, trials, arguments.epochs)))
         return
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    contenders: dict[str, Contender] = {"Keras Tuner": keras_tuner, "hpsearch, 1 worker": hpsearch(1)}
-    if cores > 1:
-        contenders[f"hpsearch, {min(cores, 8)} workers"] = hpsearch(min(cores, 8))
-    runs = measure(contenders, arguments.rounds, arguments.trials)
-
-    rows = table(runs, arguments.trials)
-    print(f"\n{arguments.trials} trials x {EPOCHS} epochs, {cores} cores, median of {arguments.rounds} runs")
-    print(f"{'':<22} {'median':>9} {'fastest':>9} {'slowest':>9} {'a trial':>9} {'speed':>7} {'best':>7}")
-    for row in rows:
-        seconds = [row[f"{name}_seconds"] for name in ("median", "fastest", "slowest")] + [row["seconds_a_trial"]]
-        print(
-            f"{row['contender']:<22} "
-            + " ".join(f"{value:7.2f} s" for value in seconds)
-            + f" {row['times_as_fast']:6.2f}x {row['best_val_accuracy']:7.4f}"
+    rows, measured = [], {}
+    at_random = [f"search.max_trials={arguments.trials}"]
+    one, two = "1 worker", "2 workers"
+    figure = f"digits, {arguments.trials} random trials x {EPOCHS} epochs"
+    runs = compared(
+        {
+            PEER: partial(keras_tuner, "--trials", str(arguments.trials)),
+            one: partial(hpsearch, at_random, 1),
+            two: partial(hpsearch, at_random, 2),
+        },
+        arguments.rounds,
+    )
+    rows += [row(runs, one, figure, 3.0), row(runs, two, figure, 6.0)]
+    measured["random"] = {name: [asdict(run) for run in several] for name, several in runs.items()}
+    if arguments.hyperband_rounds:
+        halving = [f"search={{backend: hyperband, max_epochs: {MAX_EPOCHS}, factor: 3}}"]
+        runs = compared(
+            {PEER: partial(keras_tuner, "--hyperband"), two: partial(hpsearch, halving, 2)}, arguments.hyperband_rounds
         )
-    RESULT.parent.mkdir(exist_ok=True)
-    facts = {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "trials": arguments.trials,
-        "epochs": EPOCHS,
-        "rounds": arguments.rounds,
-        "cores": cores,
-        "processor": processor(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "versions": {name: version(name) for name in ("hpsearch", "tensorflow", "keras", "keras-tuner")},
-        "table": rows,
-        "runs": {name: [asdict(run) for run in measured] for name, measured in runs.items()},
-    }
-    RESULT.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        rows.append(row(runs, two, f"digits, Hyperband to {MAX_EPOCHS} epochs", 6.0))
+        measured["hyperband"] = {name: [asdict(run) for run in several] for name, several in runs.items()}
+    settings = {"trials": arguments.trials, "epochs": EPOCHS, "max_epochs": MAX_EPOCHS}
+    publish("keras_tuner_digits", rows, rounds=arguments.rounds, settings=settings, runs=measured)
 
 
 if __name__ == "__main__":

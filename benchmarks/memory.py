@@ -26,7 +26,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import psutil
-from benchmarks.keras_tuner_digits import ROOT, SPACE, processor
+from benchmarks.keras_tuner_digits import SPACE
+from benchmarks.turns import ROOT, processor
 
 RESULT = ROOT / "benchmarks" / "results" / "memory.json"
 _LOOK_SECONDS = 0.05
