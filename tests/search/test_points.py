@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.search.spaces import FINITE, MIXED, choice, has_right_activity, is_active, real, space, whole
 
-from hpsearch.search.points import Points
+from hpsearch.search.points import Places, Points, place_of
 from hpsearch.space.parameters import Condition
 
 
@@ -35,6 +35,17 @@ def test_a_rank_leads_back_to_itself():
     points = Points(FINITE)
 
     assert [points.rank_of(points[rank]) for rank in range(points.size)] == list(range(points.size))
+
+
+def test_a_place_that_is_looked_up_twice_is_that_of_the_same_kind_of_value():
+    for parameter in FINITE.values():
+        places = Places(parameter)
+        values = [parameter.value_at(place) for place in range(parameter.size)]
+
+        for _ in range(2):
+            assert [places[type(value), value] for value in values] == [place_of(parameter, value) for value in values]
+    with pytest.raises(ValueError, match="is not a value of"):
+        Places(FINITE["activation"])[int, 0]
 
 
 @st.composite

@@ -208,7 +208,23 @@ def test_a_promotions_curve_begins_with_its_parents(store, study, train, databas
         (5, 2, 0.5),
     ]
     assert store.trials(study.id, with_values="val_accuracy")[2].values == {5: 0.5}
-    assert store.studies()[0].epochs == 5
+    assert store.studies()[0].epochs == store.own_epochs(study.id) == 5
+
+
+def test_attempts_at_trials_that_have_not_ended_and_workers_that_did_well_are_found_alone(
+    store, study, writer, train, trial
+):
+    train(0, [0.1])
+    with writer.transaction() as write:
+        write.add_trial(trial(1))
+        for worker, host in (("slot-0-2", "here"), ("slot-1-1", "elsewhere"), ("slot-2-1", "here")):
+            attempt = write.start_attempt(1, worker, host, "cpu")
+            write.end_attempt(1, attempt, AttemptOutcome.STOPPED if worker != "slot-2-1" else AttemptOutcome.LOST)
+
+    assert [attempt.trial for attempt in store.attempts(study.id)] == [0, 1, 1, 1]
+    assert store.attempts(study.id, of_ended=False) == store.attempts(study.id, 1)
+    well = [AttemptOutcome.COMPLETE, AttemptOutcome.STOPPED]
+    assert sorted(store.workers_with(study.id, well, host="here")) == ["slot-0-2", "worker-0"]
 
 
 def test_the_best_trials_are_complete_and_ties_go_to_the_lower_number(store, study, train):

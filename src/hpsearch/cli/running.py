@@ -176,7 +176,7 @@ def _complete_already(store: Store, study: Study, space: Space, wish: Wish, sess
 
 def _announce(store: Store, study: Study, space: Space, wish: Wish, workers: int) -> None:
     planned = plan(space.parameters, space.search, space.epochs)
-    done = len(store.trials(study.id))
+    done = sum(store.counts(study.id).values())
     state = f", going on after {done} trials" if done else ""
     tell(wish, "database: a throw-away one" if wish.throw_away else f"database {store.path}")
     tell(

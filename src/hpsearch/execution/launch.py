@@ -62,8 +62,10 @@ def default_lag(slots: int) -> int:
 
 def most_slots(study: Study, space: Space) -> int | None:
     """How many slots the study's lag can keep busy; None for any number: nothing is waited for, or nobody learns."""
+    if study.order is Order.FINISHED:
+        return None
     backend = make_backend(space.parameters, space.search, study.objective, space.epochs, study.seed)
-    if study.order is Order.FINISHED or not backend.learns:
+    if not backend.learns:
         return None
     return max(1, study.lag if space.search.lag is None else space.search.lag)
 
@@ -100,7 +102,7 @@ def adopt(store: Store, study: Study, space: Space, made: Changes, writer: Write
     """Write allowed changes, with an event, and give the study as it is now."""
     event = str(made)
     if space.search.lag is not None and space.search.lag != study.lag:
-        event += f"; the lag of {space.search.lag} holds from trial {len(store.trials(study.id))} on"
+        event += f"; the lag of {space.search.lag} holds from trial {sum(store.counts(study.id).values())} on"
     with writer.transaction() as write:
         write.update_study(
             event,

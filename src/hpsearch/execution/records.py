@@ -34,7 +34,7 @@ class History:
     Attributes:
         trials: all, with their own epochs' objectives.
         checkpoints: of each trial that has a file, by epoch.
-        attempts: how many each trial has had.
+        attempts: how many each trial has had that has not ended; errors, ooms and losses are of these trials too.
         errors: how many of them ended by an error, which `retries` counts.
         ooms: how many of them ran out of memory.
         losses: how many of them lost their worker since the trial's last epoch; the coordinator's own ends left out.
@@ -115,7 +115,8 @@ class Records:
             )
         for saved in checkpoints.values():
             saved.sort(key=lambda one: one.epoch)
-        attempts = self._store.attempts(self._study.id)
+        attempts = self._store.attempts(self._study.id, of_ended=False)
+        workers = self._store.workers_with(self._study.id, _WELL, host=platform.node())
         fruitful = self._store.last_fruitful_attempts(self._study.id)
         return History(
             trials,
@@ -129,7 +130,7 @@ class Records:
                 if _lost_its_worker(attempt) and attempt.attempt >= fruitful.get(attempt.trial, 0)
             ),
             have_lost_a_worker=frozenset(attempt.trial for attempt in attempts if _lost_its_worker(attempt)),
-            worked=frozenset(slot for slot in map(_slot_that_worked, attempts) if slot is not None),
+            worked=frozenset(int(named[1]) for named in map(_SLOT.match, workers) if named is not None),
         )
 
     def remove_strays(self) -> None:
@@ -288,13 +289,6 @@ class Records:
 
 def _mark_done(action: int, write: Write) -> None:
     write.mark_done(action)
-
-
-def _slot_that_worked(attempt: Attempt) -> int | None:
-    """The index of an attempt's slot on this host, where its worker was well."""
-    named = _SLOT.match(attempt.worker)
-    is_here = attempt.host == platform.node() and attempt.outcome in _WELL
-    return int(named[1]) if named is not None and is_here else None
 
 
 def _lost_its_worker(attempt: Attempt) -> bool:

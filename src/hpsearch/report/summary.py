@@ -18,10 +18,9 @@ _SHOWN_CLASSES = 20  # up to that many are listed one by one
 
 def summary(store: Store, study: Study, space: Space) -> str:
     """The summary that `run` ends with."""
-    trials = store.trials(study.id)
     chosen = choose(store, study, space)
     evaluations = store.evaluations(study.id, finished=True)
-    lines = [_counts(study, trials)]
+    lines = [_counts(store, study)]
     for trial in chosen[:1]:
         lines += ["", *_winner(study, trial)]
     others = sorted({record.trial for record in evaluations} - {trial.number for trial in chosen})
@@ -32,12 +31,10 @@ def summary(store: Store, study: Study, space: Space) -> str:
     return "\n".join(lines)
 
 
-def _counts(study: Study, trials: Sequence[Trial]) -> str:
-    counts = {state: sum(trial.state is state for trial in trials) for state in TrialState}
-    parts = [f"{count} {state.value}" for state, count in counts.items() if count]
-    epochs = sum(
-        trial.epochs_done - (trials[trial.parent].epochs_done if trial.parent is not None else 0) for trial in trials
-    )
+def _counts(store: Store, study: Study) -> str:
+    counts = store.counts(study.id)
+    parts = [f"{counts[state]} {state.value}" for state in TrialState if state in counts]
+    epochs = store.own_epochs(study.id)
     return f"study {study.name}: {', '.join(parts) or 'no trials'}; {epochs} epochs trained in the search"
 
 

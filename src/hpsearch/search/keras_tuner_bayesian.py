@@ -15,7 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 from hpsearch.search.keras_tuner_gaussian import GaussianProcess
 from hpsearch.search.keras_tuner_oracles import Recorded, Values
-from hpsearch.search.keras_tuner_space import decode, encode
+from hpsearch.search.keras_tuner_space import decode
 from hpsearch.study import derive_seed
 
 # Several threads make a process of this size slower, by far on a busy machine, and their number decides its last bits.
@@ -74,4 +74,4 @@ class BayesianOracle(Recorded, keras_tuner.oracles.BayesianOptimizationOracle):
         return super()._vectorize_trials()
 
     def _vector_to_values(self, vector: Any) -> Values:
-        return encode(self._parameters, decode(self._parameters, super()._vector_to_values(vector)))
+        return self._encode(decode(self._parameters, super()._vector_to_values(vector)))

@@ -17,7 +17,7 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial as OracleTrial
 
-from hpsearch.search.keras_tuner_space import compile_space, decode, encode
+from hpsearch.search.keras_tuner_space import Encoding, compile_space, decode
 from hpsearch.search.points import Points
 from hpsearch.space.parameters import Parameter
 from hpsearch.study import Objective, Parameters, derive_seed
@@ -66,7 +66,8 @@ class Recorded(keras_tuner.Oracle):
         self._parameters = parameters
         self._worst = objective.worst
         self._epochs = epochs
-        self._enqueued = deque(encode(parameters, configuration) for configuration in enqueue)
+        self._encode = Encoding(parameters)
+        self._enqueued = deque(map(self._encode, enqueue))
         self._points = Points(parameters)
         self._walked = 0
 
@@ -96,7 +97,7 @@ class Recorded(keras_tuner.Oracle):
         """Take a recorded trial for running, as when it was proposed."""
         if parent is None and self._enqueued:
             self._enqueued.popleft()
-        values = encode(self._parameters, configuration)
+        values = self._encode(configuration)
         if parent is not None:
             values["tuner/trial_id"] = parent
         self.insert(number, values)
@@ -117,7 +118,7 @@ class Recorded(keras_tuner.Oracle):
         drawn = super()._random_values()
         if drawn is None:
             return self._untried()
-        return encode(self._parameters, decode(self._parameters, drawn))
+        return self._encode(decode(self._parameters, drawn))
 
     def _untried(self) -> Values | None:
         """The next configuration that was never proposed, on a walk through all of them; None when all were."""
@@ -128,7 +129,7 @@ class Recorded(keras_tuner.Oracle):
         while math.gcd(stride, size) > 1:  # a stride without common factor meets every configuration
             stride += 1
         while self._walked < size:
-            values = encode(self._parameters, self._points[(start + self._walked * stride) % size])
+            values = self._encode(self._points[(start + self._walked * stride) % size])
             if not self._duplicate(values):
                 return values
             self._walked += 1

@@ -15,7 +15,7 @@ from keras.saving import register_keras_serializable
 from keras_tuner.engine.hyperparameters import Float, Int
 from keras_tuner.src.engine.conditions import Condition, Parent
 
-from hpsearch.search.points import holding, place_of
+from hpsearch.search.points import Places, holding
 from hpsearch.space.parameters import Condition as SpaceCondition
 from hpsearch.space.parameters import Parameter, ParameterKind, Scale
 from hpsearch.study import Parameters
@@ -66,12 +66,18 @@ def compile_space(parameters: Mapping[str, Parameter]) -> Any:
     return hyperparameters
 
 
-def encode(parameters: Mapping[str, Parameter], configuration: Parameters) -> dict[str, Any]:
-    """A configuration as the values of the compiled space."""
-    return {
-        name: place_of(parameters[name], value) if _is_indexed(parameters[name]) else value
-        for name, value in configuration.items()
-    }
+class Encoding:
+    """Configurations of a space as values of the compiled one."""
+
+    def __init__(self, parameters: Mapping[str, Parameter]) -> None:
+        self._places = {name: Places(parameter) for name, parameter in parameters.items() if _is_indexed(parameter)}
+
+    def __call__(self, configuration: Parameters) -> dict[str, Any]:
+        """A configuration as the values of the compiled space."""
+        return {
+            name: self._places[name][type(value), value] if name in self._places else value
+            for name, value in configuration.items()
+        }
 
 
 def decode(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> Parameters:

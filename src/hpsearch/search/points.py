@@ -30,6 +30,18 @@ def place_of(parameter: Parameter, value: Scalar) -> int:
     return parameter.index_of(value)
 
 
+class Places(dict[tuple[type, Scalar], int]):
+    """The places of a finite parameter's values by their type and value (1 is not true), each looked for once."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        super().__init__()
+        self._parameter = parameter
+
+    def __missing__(self, key: tuple[type, Scalar]) -> int:
+        place = self[key] = place_of(self._parameter, key[1])
+        return place
+
+
 def holding(parameter: Parameter, condition: Condition) -> list[Interval]:
     """The places of a finite `parameter` whose values meet `condition`: disjoint intervals in ascending order."""
     size = parameter.size

@@ -67,6 +67,11 @@ class StudyReads:
             rows = connection.execute(statement.group_by(TrialRow.state)).all()
         return {row[0]: row[1] for row in rows}
 
+    def own_epochs(self, study_id: int) -> int:
+        """Epochs finished by all trials, those of the parents that they continue left out."""
+        with self._read() as connection:
+            return _own_epochs(connection, study_id)
+
     def summary(self, name: str) -> StudySummary:
         """The summary of one study."""
         study = self.study(name)

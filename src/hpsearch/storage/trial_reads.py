@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, String, func, literal, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Select, String, func, literal, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import NullType
 
@@ -15,12 +17,23 @@ from hpsearch.storage.columns import join_number, join_parameter
 from hpsearch.storage.models import AttemptRow, EpochRow, EpochValueRow, StudyRow, TrialParameterRow, TrialRow
 from hpsearch.storage.records import EpochRecord
 from hpsearch.storage.study_reads import StudyReads
-from hpsearch.study import Attempt, Direction, Parameters, ParameterValue, Trial, TrialState
+from hpsearch.study import Attempt, AttemptOutcome, Direction, ErrorKind, Parameters, ParameterValue, Trial, TrialState
 
 Rows = Select[*tuple[Any, ...]]
 
-_TRIAL_COLUMNS = [column for column in TrialRow.__table__.columns if column.name != "study_id"]
-_SORTABLE = tuple(column.name for column in _TRIAL_COLUMNS if column.name not in ("id", "backend_state"))
+_CONVERTED = ("state", "error_kind", "backend_state", "created_at", "started_at", "ended_at")
+_PLAIN = tuple(c.name for c in TrialRow.__table__.columns if c.name not in ("id", "study_id", *_CONVERTED))
+_TRIAL_COLUMNS = [
+    TrialRow.__table__.c.id,
+    *(TrialRow.__table__.c[name] for name in _PLAIN),
+    *(type_coerce(TrialRow.__table__.c[name], NullType) for name in _CONVERTED),
+]
+_STATES = {state.value: state for state in TrialState}
+_ERROR_KINDS = {kind.value: kind for kind in ErrorKind}
+_SORTABLE = tuple(
+    column.name for column in TrialRow.__table__.columns if column.name not in ("id", "study_id", "backend_state")
+)
+_OPEN_STATES = [state for state in TrialState if not state.is_ended]
 _FEW = 500  # so many trials are named one by one in a query for their parameters
 # untyped: SQLite gives each value back as it was written, only a boolean as 0 or 1
 _PARAMETER_VALUE: ColumnElement[Any] = func.coalesce(
@@ -119,8 +132,11 @@ class TrialReads(StudyReads):
             for row in rows
         ]
 
-    def attempts(self, study_id: int, number: int | None = None) -> list[Attempt]:
-        """The attempts at one trial, or at all of the study's, in the order of trials and attempts."""
+    def attempts(self, study_id: int, number: int | None = None, *, of_ended: bool = True) -> list[Attempt]:
+        """The attempts at one trial, or at all of the study's, in the order of trials and attempts.
+
+        Without `of_ended` only those at trials that have not ended.
+        """
         columns = [column for column in AttemptRow.__table__.columns if column.name not in ("id", "trial_id")]
         statement = (
             select(TrialRow.number.label("trial"), *columns)
@@ -130,20 +146,32 @@ class TrialReads(StudyReads):
         )
         if number is not None:
             statement = statement.where(TrialRow.number == number)
+        if not of_ended:
+            statement = statement.where(TrialRow.state.in_(_OPEN_STATES))
         with self._read() as connection:
             return [Attempt(**row) for row in connection.execute(statement).mappings()]
 
     def last_fruitful_attempts(self, study_id: int) -> dict[int, int]:
         """By trial that has not ended: the number of its last attempt that finished an epoch."""
-        open_states = [state for state in TrialState if not state.is_ended]
         statement = (
             select(TrialRow.number, func.max(EpochRow.attempt))
             .join(EpochRow, EpochRow.trial_id == TrialRow.id)
-            .where(TrialRow.study_id == study_id, TrialRow.state.in_(open_states))
+            .where(TrialRow.study_id == study_id, TrialRow.state.in_(_OPEN_STATES))
             .group_by(TrialRow.number)
         )
         with self._read() as connection:
             return {number: attempt for number, attempt in connection.execute(statement)}  # noqa: C416  # dict() of rows has no types
+
+    def workers_with(self, study_id: int, outcomes: Collection[AttemptOutcome], host: str) -> list[str]:
+        """Names of the workers on `host` of whose attempts one ended so."""
+        statement = (
+            select(AttemptRow.worker)
+            .distinct()
+            .join(TrialRow, TrialRow.id == AttemptRow.trial_id)
+            .where(TrialRow.study_id == study_id, AttemptRow.host == host, AttemptRow.outcome.in_(outcomes))
+        )
+        with self._read() as connection:
+            return list(connection.execute(statement).scalars())
 
     def epoch_seconds(self, study_id: int) -> list[tuple[int, int, float]]:
         """(trial, epoch, seconds) of every epoch that a trial trained itself."""
@@ -189,10 +217,25 @@ def _trials(connection: Connection, study_id: int, rows: Any, metric: str | None
     return [_trial(row, parameters.get(row[0], {}), values.get(row[0], {})) for row in rows]
 
 
-def _trial(row: Row[Any], parameters: Parameters, values: Mapping[int, float]) -> Trial:
-    fields = dict(row._mapping)
-    del fields["id"]
-    return Trial(**fields, parameters=parameters, values=values)
+def _trial(row: Sequence[Any], parameters: Parameters, values: Mapping[int, float]) -> Trial:
+    """A trial of `_TRIAL_COLUMNS`, whose types are put right here: SQLAlchemy's own take as long as the whole query."""
+    _, *fields, state, error_kind, backend_state, created_at, started_at, ended_at = row
+    return Trial(
+        **dict(zip(_PLAIN, fields, strict=True)),
+        state=_STATES[state],
+        error_kind=None if error_kind is None else _ERROR_KINDS[error_kind],
+        backend_state=json.loads(backend_state),
+        created_at=_instant(created_at),
+        started_at=_instant(started_at),
+        ended_at=_instant(ended_at),
+        parameters=parameters,
+        values=values,
+    )
+
+
+def _instant(stored: str | None) -> datetime | None:
+    """An instant as SQLite keeps it, which is as UTC without saying so."""
+    return None if stored is None else datetime.fromisoformat(stored + "+00:00")
 
 
 def _parameters(connection: Connection, study_id: int, ids: list[int]) -> dict[int, dict[str, ParameterValue]]:
