@@ -137,8 +137,8 @@ def test_the_script_writes_readme_and_its_check_fails_where_readme_differs(recor
     readme.write_text(f"above\n{sections}below\n")
 
     def script(*arguments):
-        command = [sys.executable, readme_figures.__file__, "--database", recorded, "--readme", readme, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "benchmarks.readme_figures", "--database", recorded, "--readme", readme]
+        return subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
 
     before = script("--check")
     script()

@@ -25,10 +25,10 @@ BACKENDS: dict[str, str] = {
     "optuna": "hpsearch.search.optuna:backend",
 }
 
-# name -> factory(seed) -> optuna.samplers.BaseSampler
+# name -> factory(seed) -> ReseededSampler
 SAMPLERS: dict[str, str] = {
-    "tpe": "hpsearch.search.optuna:tpe_sampler",
-    "random": "hpsearch.search.optuna:random_sampler",
+    "tpe": "hpsearch.search.optuna_samplers:tpe_sampler",
+    "random": "hpsearch.search.optuna_samplers:random_sampler",
 }
 
 # name -> factory(epochs) -> optuna.pruners.BasePruner
