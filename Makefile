@@ -27,7 +27,7 @@ check: $(VENV)/installed-dev
 	$(PYTEST) -q tests/test_architecture.py
 
 bench: $(VENV)/installed-bench
-	$(BIN)/python benchmarks/keras_tuner_digits.py
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis $(VENV)

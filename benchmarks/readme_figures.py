@@ -1,10 +1,10 @@
 """Writes README's figures from the recorded studies and the measured times, between their markers.
 
-    python benchmarks/readme_figures.py            # write them
-    python benchmarks/readme_figures.py --check    # exit code 1 where README says something else
+    python -m benchmarks.readme_figures            # write them
+    python -m benchmarks.readme_figures --check    # exit code 1 where README says something else
 
 Every number comes from rows of the database, `studies.db` by default, which is only read, and from what
-`keras_tuner_digits.py` and `memory.py` have written.
+the benchmarks have written into benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.__main__ import BENCHMARKS
+from benchmarks.turns import spread
+
 from hpsearch.cli.tables import duration
 from hpsearch.storage import Result, Store, StudySummary, open_store, results
 from hpsearch.study import Direction, Study, Trial, TrialState
@@ -25,8 +28,8 @@ from hpsearch.study import Direction, Study, Trial, TrialState
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DATABASE = ROOT / "studies.db"
-SPEED = ROOT / "benchmarks" / "results" / "keras_tuner_digits.json"
-SIZES = ROOT / "benchmarks" / "results" / "memory.json"
+SPEED = ROOT / "benchmarks" / "results"
+SIZES = SPEED / "memory.json"
 FIGURES, TIMES, MEMORY = "figures", "times", "memory"  # the names of README's generated sections
 NONE_YET = "No study has been recorded yet: `studies.db` is not there."
 NAMES = {
@@ -93,32 +96,30 @@ def figures(database: Path) -> str:
     return "\n".join([*_table(recorded), "", *_notes(), *_comparisons(recorded), "", *_machines(recorded)])
 
 
-def times(result: Path) -> str:
-    """The table of the measured times."""
-    if not result.exists():
+def times(folder: Path) -> str:
+    """The table of all rows that the benchmarks have written into `folder`, those that lose among them."""
+    results = [folder / f"{name}.json" for name in BENCHMARKS]
+    if not all(result.exists() for result in results):
         return "Nothing has been measured yet: run `make bench`."
-    facts = json.loads(result.read_text(encoding="utf-8"))
-    trained = facts["runs"][facts["table"][0]["contender"]][0]
-    lines = [
-        "| | wall time, median | fastest to slowest | a trial | times as fast | best val_accuracy |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in facts["table"]:
+    facts = [json.loads(result.read_text(encoding="utf-8")) for result in results]
+    lines = ["| | hpsearch | the other | times as good | wanted |", "|---|---|---|---|---|"]
+    for row in (row for measured in facts for row in measured["rows"]):
+        wanted = f"{row['required']:.2g}" if row["required"] else ""
+        if row["most"] is not None:
+            wanted += f"{', ' if wanted else ''}at most {row['most']:g} {row['unit']}"
+        verdict = "" if row["is_reached"] else " (not reached)"
         cells = [
-            row["contender"],
-            f"{row['median_seconds']:.1f} s",
-            f"{row['fastest_seconds']:.1f} to {row['slowest_seconds']:.1f} s",
-            f"{row['seconds_a_trial']:.2f} s",
-            f"{row['times_as_fast']:.1f}",
-            f"{row['best_val_accuracy']:.4f}",
+            row["figure"],
+            f"{spread(row['ours'])} {row['unit']}",
+            f"{row['peer_name']}: {spread(row['peer'])}",
+            f"**{row['ratio']:.2g}**{verdict}" if row["required"] else f"{row['ratio']:.2g}",
+            wanted,
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    versions = ", ".join(f"{NAMES[name]} {version}" for name, version in facts["versions"].items())
-    what = f"Each run trained {trained['trials']} trials and {trained['epochs']} epochs in a process of its own; "
-    where = (
-        f"{facts['rounds']} runs each took turns on {facts['cores']} cores ({facts['processor']}), no GPU. {versions}."
-    )
-    return "\n".join([*lines, "", what + where])
+    first = facts[0]
+    versions = ", ".join(f"{NAMES[name]} {first['versions'][name]}" for name in NAMES if name in first["versions"])
+    where = f"Medians, the smallest and the largest; {first['cores']} cores ({first['processor']}), no GPU."
+    return "\n".join([*lines, "", f"{where} {versions}."])
 
 
 def memory(result: Path) -> str:

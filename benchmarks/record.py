@@ -1,7 +1,7 @@
 """Makes the database of recorded studies that is committed: one plain file, of complete studies alone.
 
     python benchmarks/record.py build/studies.db [STUDY ...] [--to studies.db]
-    python benchmarks/readme_figures.py
+    python -m benchmarks.readme_figures
 
 The source may be in use and is only read. In the copy there are the named studies (default: all) with all their rows,
 but without the rows of checkpoints, which serve to go on and are not committed. Those of the saved models stay, with

@@ -91,3 +91,27 @@ def test_a_slot_that_has_worked_is_closed_when_three_different_trials_have_died_
     assert [health.death(0, trial=7) for _ in range(3)] == [False, False, False]
     assert [health.death(0, trial=8) for _ in range(3)] == [False, False, False]
     assert health.death(0, trial=9)
+
+
+def test_a_slot_takes_what_its_worker_has_compiled_then_what_no_other_has():
+    waiting = [Waiting(4, structure="a"), Waiting(5, structure="b"), Waiting(6, structure="c")]
+    compiled = {0: {"b"}, 1: {"a"}}
+
+    seated = assign(waiting, PROCESSOR[:2], {}, compiled)
+
+    assert [(slot.index, one.trial) for slot, one in seated] == [(0, 5), (1, 4)]
+    [(slot, one)] = assign([waiting[0], waiting[2]], PROCESSOR[:2], {1: Waiting(5)}, compiled)
+    assert (slot.index, one.trial) == (0, 6)  # "a" is left to slot 1
+
+
+def test_a_job_is_passed_over_by_as_many_later_ones_as_there_are_slots():
+    compiled = {0: {"b"}}
+
+    def taken(*later):
+        waiting = [Waiting(4, structure="a"), *(Waiting(number, structure="b") for number in later)]
+        [(_, one), *_] = assign(waiting, PROCESSOR[:2], {1: Waiting(3)}, compiled)
+        return one.trial
+
+    assert taken(5) == 5
+    assert taken(6, 7) == 6
+    assert taken(7, 8) == 4

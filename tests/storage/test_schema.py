@@ -13,6 +13,7 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
+from tests.data.make_present_schema import PRESENT, present_schema
 
 from hpsearch import storage
 from hpsearch.storage import open_store, schema, upgrade_database
@@ -39,6 +40,10 @@ def test_models_and_migrations_make_the_same_tables(store, database):
 
     assert definitions(migrated) == wanted
     migrated.close()
+
+
+def test_new_databases_are_what_all_migrations_make():
+    assert present_schema() == PRESENT.read_text(encoding="utf-8")
 
 
 def test_the_present_version_is_the_last_migration():

@@ -146,7 +146,7 @@ class Coordinator:
         if self._ends.reason is not None:
             return
         budget = self._ends.budget
-        for slot, waiting in assign(self._trials.waiting, self._seats.slots, self._seats.busy):
+        for slot, waiting in assign(self._trials.waiting, self._seats.slots, self._seats.busy, self._seats.compiled):
             if budget.left == 0:
                 break
             self._seat(slot, waiting)

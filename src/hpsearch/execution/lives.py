@@ -25,6 +25,7 @@ from hpsearch.search import NoProposal, SearchBackend, Verdict
 from hpsearch.space import Space
 from hpsearch.space.configuration import Configuration
 from hpsearch.study import AttemptOutcome, ErrorKind, Order, Study, Trial, TrialState, reason
+from hpsearch.training.structure import sizeless_structure
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,12 @@ class Living:
     attempts: int = 0
     mishaps: Mishaps = field(default_factory=Mishaps)
     reported: int = 0  # the backend has the objective up to this epoch
+    structure: str | None = None  # equal for trials that one compiled epoch may serve
+
+    def __post_init__(self) -> None:
+        training = self.configuration.training
+        if training["trainer"] != "simulated":
+            self.structure = sizeless_structure(self.configuration.layers, training)
 
 
 class Lives:
@@ -87,8 +94,8 @@ class Lives:
     def waiting(self) -> list[Waiting]:
         """Who waits for a slot, in number order."""
         return [
-            Waiting(number, mishaps.lost_on, alone=mishaps.ooms > 0)
-            for number, mishaps in ((number, self._living[number].mishaps) for number in self._waiting)
+            Waiting(number, living.mishaps.lost_on, living.mishaps.ooms > 0, living.structure)
+            for number, living in ((number, self._living[number]) for number in self._waiting)
         ]
 
     def living(self, number: int) -> Living:
@@ -174,6 +181,8 @@ class Lives:
         if self._exhausted or self._blocked:
             return False
         ahead = slots if self._study.order is Order.NUMBER else 0
+        if not self._backend.learns:  # some to choose from: slots prefer what they have compiled
+            ahead *= 2
         return len(self._waiting) < max(free, ahead)
 
     def propose(self) -> None:

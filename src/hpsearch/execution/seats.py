@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hpsearch.execution.executor import Executor, Slot
@@ -43,6 +43,7 @@ class Seats:
         self._seats: dict[int, Seat] = {}  # by slot index
         self._orders: list[Callable[[], None]] = []
         self._health = Health()
+        self._compiled: dict[int, set[str]] = {}  # by slot index
 
     def __len__(self) -> int:
         return len(self._seats)
@@ -70,11 +71,18 @@ class Seats:
         """As what the others' jobs waited, by slot index."""
         return {index: seat.waited for index, seat in self._seats.items()}
 
+    @property
+    def compiled(self) -> Mapping[int, Collection[str]]:
+        """The structures that each slot's worker has had, by slot index; only it knows which it has forgotten."""
+        return self._compiled
+
     def seat(self, slot: Slot, job: Job, waited: Waiting) -> Seat:
         """Give `job`, and the epochs that it is granted, to a free slot."""
         self._orders.append(lambda: self._executor.submit(slot, job))
         seat = Seat(slot, job.trial, job.attempt, waited, since=self._clock(), granted=job.granted)
         self._seats[slot.index] = seat
+        if waited.structure is not None:
+            self._compiled.setdefault(slot.index, set()).add(waited.structure)
         return seat
 
     def advance(self, seat: Seat, epochs: int) -> None:
@@ -112,6 +120,7 @@ class Seats:
     def lose(self, event: SlotLost) -> tuple[Seat | None, str | None]:
         """The seat of a slot whose worker is gone, left now; and what to say where the slot is closed for it."""
         seat = self._seats.pop(event.slot, None)
+        self._compiled.pop(event.slot, None)
         return seat, self.judge(event.slot, seat.trial if seat is not None else None, event.error)
 
     def judge(self, index: int, trial: int | None, error: str) -> str | None:
@@ -136,6 +145,7 @@ class Seats:
     def kill(self, seat: Seat) -> None:
         """End a seat's worker, whatever it does."""
         del self._seats[seat.slot.index]
+        self._compiled.pop(seat.slot.index, None)
         self._orders.append(lambda: self._executor.kill(seat.slot))
 
     def send(self) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from hpsearch.training.compiled import CompiledEpoch
 
-KEPT = 8
+KEPT = 12
 KEPT_BYTES = 2**30  # of all kept variables together
 _FORGOTTEN = 4  # so many forgotten ones are swept together; each is a net of cycles of 20 MB, which Python finds late
 

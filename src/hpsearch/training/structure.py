@@ -29,6 +29,17 @@ def structure_key(
     return json.dumps(parts, sort_keys=True)
 
 
+def sizeless_structure(layers: Sequence[Plain], training: Mapping[str, Plain]) -> str:
+    """A text that differs for trainings of a study which cannot share a compiled epoch: a guess without the model."""
+    optimizer = training["optimizer"]
+    return structure_key(
+        layers,
+        optimizer if isinstance(optimizer, Mapping) else {"name": optimizer},
+        elastic=True,
+        **{name: training.get(name) for name in ("loss", "augmentation", "mixed_precision", "metrics", "batch_size")},
+    )
+
+
 def names_own_code(*settings: Plain) -> bool:
     """Whether a ``module:name`` stands anywhere in `settings`."""
     for part in settings:
