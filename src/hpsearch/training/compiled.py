@@ -81,7 +81,7 @@ class CompiledEpoch:
         self._optimizer_start = arrays_of(parts.optimizer.variables)
         self.bytes = _bytes_of(arrays_of(parts.model.variables), self._optimizer_start)
         self._make_metric_variables()
-        self._train_step = tf.function(self._train_on, jit_compile=True) if use_xla else self._train_on
+        self._use_xla = use_xla
         self.train = self._trace(self._train_epoch)
         self.train_stream = self._trace(self._train_stream)
         self.validate = self._trace(self._validate)
@@ -154,9 +154,10 @@ class CompiledEpoch:
 
     def _train_epoch(self, images: Any, labels: Any, order: Any) -> Any:
         self._reset_metrics()
+        train_on = self._step()
 
         def step(batch: Any) -> None:
-            self._train_step(tf.gather(images, batch), tf.gather(labels, batch))
+            train_on(tf.gather(images, batch), tf.gather(labels, batch))
 
         self._descent.begin()
         self._over_batches(order, self.parts.batch_size, step)
@@ -165,15 +166,25 @@ class CompiledEpoch:
 
     def _train_stream(self, batches: Any, steps: Any) -> Any:
         self._reset_metrics()
+        train_on = self._step()
 
         def body(step: Any) -> tuple[Any]:
-            self._train_step(*batches.get_next())
+            train_on(*batches.get_next())
             return (step + 1,)
 
         self._descent.begin()
         tf.while_loop(lambda step: step < steps, body, (tf.constant(0),), parallel_iterations=1)
         self._descent.end()
         return self._results()
+
+    def _step(self) -> Any:
+        """`_train_on` as a function of its own, for one trace: it may read what else was traced there.
+
+        It is not inlined into the loop, where oneDNN finds the counterparts of some operations only by luck
+        (TensorFlow 2.21): max pooling's gradient then takes five times as long.
+        """
+        how = {"jit_compile": True} if self._use_xla else {"experimental_attributes": {"_noinline": True}}
+        return tf.function(self._train_on, autograph=False, **how)
 
     def _train_on(self, images: Any, labels: Any) -> None:
         """One step of gradient descent on a batch of images as stored and integer labels."""

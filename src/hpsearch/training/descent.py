@@ -164,8 +164,12 @@ class OneVector:
         return [piece.numpy() for piece in self._pieces(tf.convert_to_tensor(average.value))]
 
     def _measure(self, weights: Sequence[Any]) -> None:
-        self._shapes = [tf.shape(weight) for weight in weights]
-        self._sizes = tf.stack([tf.size(weight) for weight in weights])
+        if all(weight.shape.is_fully_defined() for weight in weights):  # XLA wants constants
+            self._shapes = [tuple(weight.shape) for weight in weights]
+            self._sizes = [math.prod(shape) for shape in self._shapes]
+        else:
+            self._shapes = [tf.shape(weight) for weight in weights]
+            self._sizes = tf.stack([tf.size(weight) for weight in weights])
 
     def _pieces(self, vector: Any) -> list[Any]:
         pieces = tf.split(vector, self._sizes, num=len(self._shapes))
