@@ -1,6 +1,6 @@
 """hpsearch against Keras Tuner's own Tuner on digits: the same space, the same numbers of trials and epochs.
 
-    python -m benchmarks.keras_tuner_digits [--rounds 3] [--trials 20] [--hyperband-rounds 1]
+    python -m benchmarks.keras_tuner_digits [--rounds 2] [--trials 20] [--hyperband-rounds 1]
 
 Each program runs in a process of its own and is timed from its start to its end, imports included. They take turns, so
 that a slow spell of the machine meets all of them. Keras Tuner trains one trial at a time; hpsearch is timed with one
@@ -65,7 +65,9 @@ def hpsearch(search: Sequence[str], workers: int) -> Run:
 def keras_tuner(*options: str) -> Run:
     """This file as a program: `search_with_keras_tuner` in a fresh process."""
     with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as folder:
-        seconds, said = finish([sys.executable, __file__, "--keras-tuner", folder, *options], PYTHONPATH=str(ROOT))
+        seconds, said = finish(
+            [sys.executable, "-m", "benchmarks.keras_tuner_digits", "--keras-tuner", folder, *options]
+        )
     return Run(seconds, **json.loads(said))
 
 
@@ -175,7 +177,7 @@ def row(runs: Mapping[str, Sequence[Run]], name: str, figure: str, required: flo
 def main() -> None:
     """Measure, print the table and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--hyperband-rounds", type=int, default=1)
     parser.add_argument("--keras-tuner", metavar="FOLDER", help=argparse.SUPPRESS)

@@ -64,8 +64,17 @@ def hpsearch(trials: int) -> list[Reading]:
 def keras_tuner(trials: int) -> list[Reading]:
     """Keras Tuner's RandomSearch in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="hpsearch-memory-") as folder:
-        script = str(ROOT / "benchmarks" / "keras_tuner_digits.py")
-        command = [sys.executable, script, "--keras-tuner", folder, "--trials", str(trials), "--epochs", "1"]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.keras_tuner_digits",
+            "--keras-tuner",
+            folder,
+            "--trials",
+            str(trials),
+            "--epochs",
+            "1",
+        ]
         with _started(command) as process:
             return _watch(process, lambda: _saved_trials(Path(folder)), lambda: {"tuner": process})
 
