@@ -105,7 +105,7 @@ def tpe(rounds: int, trials: int) -> tuple[list[Row], dict[str, object]]:
             required=3,
             note=(
                 f"hpsearch: {tenths(ours)}; Optuna: {tenths(peer)}. Optuna's defaults on both sides; "
-                "hpsearch makes the sampler anew for each trial, Optuna's loop keeps one"
+                "one sampler for the whole study on both"
             ),
         )
     ], _by_tenths(measured)

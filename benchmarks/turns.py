@@ -107,11 +107,15 @@ def finish(command: Sequence[str], cwd: Path = ROOT, **variables: str) -> tuple[
     return seconds, done.stdout.strip()
 
 
+_A_DEVELOPERS = ("KERAS_BACKEND", "HPSEARCH_DATABASE", "PYTHONDONTWRITEBYTECODE")
+
+
 def environment(**variables: str) -> dict[str, str]:
-    """This process's environment as a user's shell has it, quiet, and with `variables` on top."""
-    inherited = {
-        name: value for name, value in os.environ.items() if name not in ("KERAS_BACKEND", "HPSEARCH_DATABASE")
-    }
+    """This process's environment as a user's shell has it, quiet, and with `variables` on top.
+
+    A developer's shell may keep Python from keeping its compiled modules; a user's does not.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name not in _A_DEVELOPERS}
     return inherited | {"TF_CPP_MIN_LOG_LEVEL": "3"} | variables
 
 

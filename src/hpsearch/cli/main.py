@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -152,6 +153,8 @@ def cli(ctx: click.Context, verbose: int) -> None:
         logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
+_COLLECT_AFTER = 50_000  # new objects; Python's own 700 makes dozens of collections of what imports leave for good
+
 _keras_backend_of_the_person: str | None = os.environ.get("KERAS_BACKEND")
 
 
@@ -162,5 +165,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     paper in this process, and TensorFlow is never loaded. Workers get an environment of their own.
     """
     interrupts.remember()
+    gc.set_threshold(_COLLECT_AFTER)
     os.environ["KERAS_BACKEND"] = "numpy"
     cli.main(args=None if arguments is None else list(arguments), prog_name="hpsearch")
