@@ -77,7 +77,7 @@ def test_every_promotion_is_of_its_rungs_true_top(study):
 def test_a_chain_of_promotions_equals_one_unbroken_training_to_the_last_bit(study):
     folder, trials, curves = study
     with open_store(folder / "studies.db") as store:
-        threads = store.study("halving").threads
+        made = store.study("halving")
     longest = max(
         (trial for trial in trials if trial.parent is not None and trials[trial.parent].parent is not None),
         key=lambda trial: trial.number,
@@ -87,7 +87,7 @@ def test_a_chain_of_promotions_equals_one_unbroken_training_to_the_last_bit(stud
         f"""
         import json
         from hpsearch.training.process import configure_process
-        configure_process(threads={threads})
+        configure_process(threads={made.threads}, onednn={made.onednn})
         from hpsearch.execution.opening import open_space
         from hpsearch.study import Direction, Objective
         from hpsearch.training.registry import make_trainer
