@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import sqlite3
 import statistics
@@ -27,6 +28,7 @@ from pathlib import Path
 
 from benchmarks import turns
 from benchmarks.turns import ROOT, Row, finish, publish, take_turns
+from ruamel.yaml import YAML
 
 SPACE = ROOT / "search_spaces" / "digits_space.yaml"
 EPOCHS = 5  # what the space file says
@@ -49,17 +51,31 @@ class Run:
         return f"{self.seconds:6.1f} s   {self.trials} trials, {self.epochs} epochs, best {self.best:.4f}"
 
 
-def hpsearch(search: Sequence[str], workers: int) -> Run:
-    """The command `hpsearch run` with that many workers, a database on disk included."""
+def hpsearch(space: str, workers: int) -> Run:
+    """The command `hpsearch run` on a file of that text with that many workers, a database on disk included."""
     with tempfile.TemporaryDirectory(prefix="hpsearch-bench-") as folder:
-        database = str(Path(folder) / "digits.db")
-        settings = [part for setting in search for part in ("--set", setting)]
-        options = ["--workers", str(workers), "--no-retrain", "--quiet", *settings]
-        seconds, _ = finish(turns.hpsearch("run", str(SPACE), "--database", database, *options))
+        database, file = Path(folder) / "digits.db", Path(folder) / "digits.yaml"
+        file.write_text(space, encoding="utf-8")
+        options = ["--workers", str(workers), "--no-retrain", "--quiet"]
+        seconds, _ = finish(turns.hpsearch("run", str(file), "--database", str(database), *options))
         with contextlib.closing(sqlite3.connect(database)) as rows:
             counted = rows.execute("SELECT count(*), max(value) FROM trials WHERE state = 'complete'").fetchone()
             (epochs,) = rows.execute("SELECT count(*) FROM epochs").fetchone()
     return Run(seconds, counted[0], epochs, counted[1])
+
+
+def space(search: Mapping[str, object], epochs: int | None) -> str:
+    """digits_space.yaml with another `search`, and with `training.epochs`, which Hyperband has none of."""
+    yaml = YAML(typ="rt")
+    document = yaml.load(SPACE.read_text(encoding="utf-8"))
+    document["search"] = dict(search)
+    if epochs is None:
+        del document["training"]["epochs"]
+    else:
+        document["training"]["epochs"] = epochs
+    written = io.StringIO()
+    yaml.dump(document, written)
+    return written.getvalue()
 
 
 def keras_tuner(*options: str) -> Run:
@@ -190,7 +206,7 @@ def main() -> None:
         return
 
     rows, measured = [], {}
-    at_random = [f"search.max_trials={arguments.trials}"]
+    at_random = space({"backend": "random", "max_trials": arguments.trials}, EPOCHS)
     one, two = "1 worker", "2 workers"
     figure = f"digits, {arguments.trials} random trials x {EPOCHS} epochs"
     runs = compared(
@@ -204,7 +220,7 @@ def main() -> None:
     rows += [row(runs, one, figure, 3.0), row(runs, two, figure, 6.0)]
     measured["random"] = {name: [asdict(run) for run in several] for name, several in runs.items()}
     if arguments.hyperband_rounds:
-        halving = [f"search={{backend: hyperband, max_epochs: {MAX_EPOCHS}, factor: 3}}"]
+        halving = space({"backend": "hyperband", "max_epochs": MAX_EPOCHS, "factor": 3}, None)
         runs = compared(
             {PEER: partial(keras_tuner, "--hyperband"), two: partial(hpsearch, halving, 2)}, arguments.hyperband_rounds
         )
