@@ -82,7 +82,7 @@ def measure(rounds: int, trials: int) -> list[Row]:
 def main() -> None:
     """Measure, print the rows and write them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=10_000)
     arguments = parser.parse_args()
     settings = {"trials": arguments.trials, "epochs": EPOCHS, "limit": LIMIT}
