@@ -20,7 +20,7 @@ def test_a_package_cannot_be_imported_within_and_can_be_afterwards():
 
         assert json.loads("1") == 1
 
-    import wsgiref  # noqa: F401
+    import wsgiref  # noqa: F401  # that it can be imported is the point
 
 
 def test_a_worker_loads_tensorflow_without_the_packages_it_does_not_need_and_own_code_can_have_them():
