@@ -1,12 +1,13 @@
-# make demo | test | check | bench | clean. Needs Python 3.11 or later and nothing else; everything lands in .venv and build.
+# make demo | test | stress | check | bench | clean. Needs Python 3.11 or later and nothing else; everything lands in .venv and build.
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 python 2>/dev/null))
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet
 PYTEST := $(BIN)/python -m pytest
 TENSORFLOW_TESTS := tests/training/tensorflow_side
+SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test check bench clean
+.PHONY: demo test stress check bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -17,8 +18,12 @@ demo: $(VENV)/installed
 # which runs a file a core, in the order of the folders: by number of tests, the longest test of all would come last. Most
 # long tests start workers of their own, so that more than four would only crowd.
 test: $(VENV)/installed-dev
-	KERAS_BACKEND=numpy $(PYTEST) --ignore $(TENSORFLOW_TESTS) --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-	KERAS_BACKEND=tensorflow $(PYTEST) $(TENSORFLOW_TESTS)
+	KERAS_BACKEND=numpy $(PYTEST) -m "not stress" --ignore $(TENSORFLOW_TESTS) $(SPREAD)
+	KERAS_BACKEND=tensorflow $(PYTEST) $(TENSORFLOW_TESTS) $(SPREAD)
+
+# The same promises over many more kills and seeds than `make test` has time for.
+stress: $(VENV)/installed-dev
+	KERAS_BACKEND=numpy $(PYTEST) -m stress --ignore $(TENSORFLOW_TESTS) $(SPREAD)
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .

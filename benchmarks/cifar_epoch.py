@@ -1,6 +1,6 @@
 """Seconds an epoch on CIFAR-10: hpsearch's trainer against Keras's own `model.fit`, one process each, in turn.
 
-    python -m benchmarks.cifar_epoch [--rounds 6] [--epochs 2] [--images 10000] [--extra-rounds 1]
+    python -m benchmarks.cifar_epoch [--rounds 6] [--epochs 2] [--images 10000] [--extra-rounds 0]
 
 Both train the network of benchmarks/cifar10.py on the same images of the training split, in batches of 32, and
 validate on the same further 1,000 after each epoch; the images of `fit` are float32 from 0 to 1. Both have the same
@@ -9,13 +9,14 @@ which `hpsearch run` turns on. `fit` may use threads of `tf.data` beside them, a
 Keras's defaults have it, which on a CPU is without XLA. GPUs are hidden from both. The second figure adds horizontal
 flips and shifts: `training.augmentation` here, the same two layers inside the model there.
 
-Two further rows have rounds of their own: both sides with one thread, and `fit` as it comes, with oneDNN only where
-TensorFlow chooses it by itself (it does not on every processor).
+Two further rows can be asked for, with rounds of their own: both sides with one thread, and `fit` as it comes, with
+oneDNN only where TensorFlow chooses it by itself (it does not on every processor).
 
-The first epoch holds the tracing and is told apart; a process counts with the median of its later epochs, by the
-wall's clock; the processor's seconds of each epoch are in the file too. Optimizer steps, parameters and validation
-accuracy are read from the trained models: steps and parameters must be equal, and the accuracies (means over all
-processes, each with a seed of its own: one alone comes out 0.04 higher or lower) within 0.05, or there is no table.
+A process trains first without and then with augmentation. The first epoch of each holds the tracing and is told
+apart; a process counts with the median of its later epochs, by the wall's clock; the processor's seconds of each epoch
+are in the file too. Optimizer steps, parameters and validation accuracy are read from the trained models: steps and
+parameters must be equal, and the accuracies (means over all processes, each with a seed of its own: one alone comes
+out 0.04 higher or lower) within 0.05, or there is no table.
 """
 
 from __future__ import annotations
@@ -174,15 +175,20 @@ def _dataset(images: int) -> dict[str, Any]:
     return {"name": "cifar10", "validation": VALIDATION, "train_subset": images}
 
 
+_counted: list[Any] = []  # optimizers and models of this process's earlier trainings, alive so that no id comes again
+
+
 def _trained(clock: Clock, val_accuracy: float) -> Training:
-    """With the steps of all optimizers of this process and the trained parameters of its models, whoever made them."""
+    """With the steps of the optimizers and the trained parameters of the models that are new in this process."""
     import keras
     from tensorflow.python.framework import test_util
 
-    there = gc.get_objects()
+    before = {id(one) for one in _counted}
+    there = [one for one in gc.get_objects() if id(one) not in before]
     optimizers = [one for one in there if isinstance(one, keras.optimizers.Optimizer)]
     models = [one for one in there if isinstance(one, keras.Model)]
     weights = {id(weight): weight for model in models for weight in model.trainable_weights}  # models lie in models
+    _counted.extend([*optimizers, *models])
     steps = sum(int(optimizer.iterations.numpy()) for optimizer in optimizers if optimizer.built)
     parameters = sum(int(weight.numpy().size) for weight in weights.values())
     return Training(*clock.spans(), val_accuracy, steps, parameters, onednn=bool(test_util.IsMklEnabled()))
@@ -191,26 +197,27 @@ def _trained(clock: Clock, val_accuracy: float) -> Training:
 # -- around those processes ---------------------------------------------------------------------------------------
 
 
-def contender(name: str, setting: Setting, first_seed: int) -> Callable[[], Training]:
-    """`name` in a fresh process, each time with the next seed."""
+def contender(name: str, settings: Sequence[Setting], first_seed: int) -> Callable[[], list[Training]]:
+    """`name` in a fresh process, one setting after the other, each time with the next seed."""
     seeds = itertools.count(first_seed)
+    (threads,) = {setting.threads for setting in settings}
 
-    def run() -> Training:
-        wish = json.dumps({"contender": name, "seed": next(seeds), "setting": asdict(setting)})
+    def run() -> list[Training]:
+        wish = json.dumps({"contender": name, "seed": next(seeds), "settings": [asdict(each) for each in settings]})
         variables = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
         if name != FIT_AS_IT_COMES:  # these are what `hpsearch run` gives its workers
-            variables |= {"TF_ENABLE_ONEDNN_OPTS": "1", "OMP_NUM_THREADS": str(setting.threads)}
+            variables |= {"TF_ENABLE_ONEDNN_OPTS": "1", "OMP_NUM_THREADS": str(threads)}
         _, said = finish([sys.executable, "-m", "benchmarks.cifar_epoch", "--train", wish], ROOT, **variables)
-        return Training(**json.loads(said.splitlines()[-1]))
+        return [Training(**each) for each in json.loads(said.splitlines()[-1])]
 
     return run
 
 
-def train(wish: str) -> Training:
+def train(wish: str) -> list[Training]:
     """What a process started by `contender` does."""
     given = json.loads(wish)
-    setting = Setting(**given["setting"])
-    return (train_ours if given["contender"] == OURS else train_with_fit)(setting, given["seed"])
+    trains = train_ours if given["contender"] == OURS else train_with_fit
+    return [trains(Setting(**each), given["seed"]) for each in given["settings"]]
 
 
 def refuse_unequal_work(setting: Setting, trained: Mapping[str, Sequence[Training]]) -> None:
@@ -256,49 +263,54 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--epochs", type=int, default=2, help="of each process; the first is not counted")
     parser.add_argument("--images", type=int, default=10_000)
-    parser.add_argument("--extra-rounds", type=int, default=1, help="of the two further rows; 0 for none")
+    parser.add_argument("--extra-rounds", type=int, default=0, help="of the two further rows")
     parser.add_argument("--train", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.train:
-        print(json.dumps(asdict(train(arguments.train))))
+        print(json.dumps([asdict(each) for each in train(arguments.train)]))
         return
     if arguments.epochs < 2 or arguments.rounds < 1:
         parser.error("--epochs must be at least 2, as the first is not counted, and --rounds at least 1")
 
     cifar10.training_split()  # decoded here, outside of all that is timed
     cores = int(str(machine()["cores"]))
-    plans = [(cores, False, FIT, arguments.rounds), (cores, True, FIT, arguments.rounds)]
+    plans = [(cores, (False, True), FIT, arguments.rounds)]
     if arguments.extra_rounds:
-        plans += [(1, False, FIT, arguments.extra_rounds)] if cores > 1 else []
-        plans += [(cores, False, FIT_AS_IT_COMES, arguments.extra_rounds)]
+        plans += [(1, (False,), FIT, arguments.extra_rounds)] if cores > 1 else []
+        plans += [(cores, (False,), FIT_AS_IT_COMES, arguments.extra_rounds)]
     table: list[Row] = []
     everyone: dict[bool, list[Training]] = {True: [], False: []}  # by whether it is ours
     processes: list[dict[str, object]] = []
     for number, (threads, augmented, peer, rounds) in enumerate(plans):
-        setting = Setting(threads, augmented, arguments.epochs, arguments.images)
-        print(f"\n{setting.figure}", flush=True)
+        settings = [Setting(threads, each, arguments.epochs, arguments.images) for each in augmented]
+        print("\n" + ", then ".join(each.figure for each in settings), flush=True)
         trained = take_turns(
-            {name: contender(name, setting, 1 + 100 * number) for name in (OURS, peer)}, rounds, _shown
+            {name: contender(name, settings, 1 + 100 * number) for name in (OURS, peer)}, rounds, _shown
         )
-        refuse_unequal_work(setting, trained)
-        table.append(row(setting, trained[OURS], trained[peer], peer))
-        for name, runs in trained.items():
-            everyone[name == OURS] += runs
-            processes += [{"figure": setting.figure, "contender": name, **asdict(one)} for one in runs]
+        for place, setting in enumerate(settings):
+            of_setting = {name: [run[place] for run in runs] for name, runs in trained.items()}
+            refuse_unequal_work(setting, of_setting)
+            table.append(row(setting, of_setting[OURS], of_setting[peer], peer))
+            for name, runs in of_setting.items():
+                everyone[name == OURS] += runs
+                processes += [{"figure": setting.figure, "contender": name, **asdict(one)} for one in runs]
     refuse_unequal_learning(everyone[True], everyone[False])
-    settings = {
+    told = {
         "images": arguments.images,
         "validation_images": VALIDATION,
         "epochs": arguments.epochs,
         "batch_size": cifar10.BATCH_SIZE,
         "extra_rounds": arguments.extra_rounds,
     }
-    publish("cifar_epoch", table, rounds=arguments.rounds, settings=settings, processes=processes)
+    publish("cifar_epoch", table, rounds=arguments.rounds, settings=told, processes=processes)
 
 
-def _shown(training: Training) -> str:
-    epochs = ", ".join(f"{seconds:.2f}" for seconds in training.seconds)
-    return f"epochs {epochs} s, {training.steps} steps, val_accuracy {training.val_accuracy:.3f}"
+def _shown(trainings: Sequence[Training]) -> str:
+    def one(training: Training) -> str:
+        epochs = ", ".join(f"{seconds:.2f}" for seconds in training.seconds)
+        return f"epochs {epochs} s, {training.steps} steps, val_accuracy {training.val_accuracy:.3f}"
+
+    return "; ".join(map(one, trainings))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a trial costs beyond its training: hpsearch's coordinator against Optuna's loop, both on a SQLite file.
 
-    python -m benchmarks.coordination [--rounds N] [--trials 10000] [--peer-trials 500] [--tpe-trials 1000]
+    python -m benchmarks.coordination [--rounds N] [--trials 10000] [--peer-trials 300] [--tpe-trials 1000]
 
 Nothing is trained (docs/simulated.md): hpsearch searches by `hpsearch run` with one worker process, Optuna by
 ask, five reports and tell with RDBStorage, each in a process of its own, over the same space and 5 epochs a trial. They
@@ -38,6 +38,7 @@ from benchmarks.simulated_studies import (
 from benchmarks.turns import Row, finish, publish, spread, take_turns
 
 EPOCHS = 5
+EPOCHS_BEFORE_RESTART = 27  # the databases of benchmarks/commands.py, so that they are made once
 NO_SLOWER = 1.2  # the last 1,000 trials against the first
 FIRST_ASK = """
 import sys, time
@@ -113,8 +114,8 @@ def tpe(rounds: int, trials: int) -> tuple[list[Row], dict[str, object]]:
 
 def restart(rounds: int, trials: int) -> list[Row]:
     """From the start of a process until it proposes the next trial of a large search."""
-    made, space = large_database(trials, EPOCHS)
-    peers = large_database_of_optuna(trials, EPOCHS)
+    made, space = large_database(trials, EPOCHS_BEFORE_RESTART)
+    peers = large_database_of_optuna(trials, EPOCHS_BEFORE_RESTART)
 
     def ours() -> float:
         with a_folder() as folder:
@@ -139,7 +140,7 @@ def restart(rounds: int, trials: int) -> list[Row]:
     measured = take_turns({"hpsearch, restart": ours, "Optuna, load and ask": optuna}, rounds, seconds)
     return [
         Row(
-            f"restart after {trials:,} trials x {EPOCHS} epochs, until the next proposal",
+            f"restart after {trials:,} trials x {EPOCHS_BEFORE_RESTART} epochs, until the next proposal",
             "s",
             measured["hpsearch, restart"],
             measured["Optuna, load and ask"],
@@ -175,9 +176,9 @@ def main() -> None:
     """Measure, print the rows and write them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--restart-rounds", type=int, default=3)
+    parser.add_argument("--restart-rounds", type=int, default=2)
     parser.add_argument("--trials", type=int, default=10_000, help="of random search, and before the restart")
-    parser.add_argument("--peer-trials", type=int, default=500, help="of Optuna's random search")
+    parser.add_argument("--peer-trials", type=int, default=300, help="of Optuna's random search")
     parser.add_argument("--tpe-trials", type=int, default=1_000, help="of TPE, on both sides")
     arguments = parser.parse_args()
 

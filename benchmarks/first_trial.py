@@ -1,6 +1,6 @@
 """From Enter to the first finished trial: `hpsearch run` against a script with Keras Tuner, on digits.
 
-    python -m benchmarks.first_trial [--rounds 3]
+    python -m benchmarks.first_trial [--rounds 2]
 
 Each is started as from a shell, in a fresh process and with nothing kept from before: hpsearch on
 search_spaces/digits_space.yaml with one trial, one worker, an empty database and an empty cache; Keras Tuner as the
@@ -83,7 +83,7 @@ def in_an_empty_folder(program: Callable[[Path], Start]) -> Callable[[], Start]:
 def main() -> None:
     """Measure, print the row and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     arguments = parser.parse_args()
     programs = {"hpsearch": start_hpsearch, "Keras Tuner": start_keras_tuner}
     contenders = {name: in_an_empty_folder(program) for name, program in programs.items()}

@@ -1,6 +1,6 @@
 """A trial whose structure this process has trained before, against the first trial of that structure.
 
-    python -m benchmarks.kept_structure [--rounds 5] [--kept 3] [--threads 1]
+    python -m benchmarks.kept_structure [--rounds 3] [--kept 3] [--threads 1]
 
 The network of search_spaces/digits_space.yaml, with L2 on its weights, five epochs a trial. A first trial builds the
 model, traces the epoch and trains; the next ones, of the same structure but with another learning rate, momentum,
@@ -281,7 +281,7 @@ def main() -> None:
     """Measure, check the bits, print the table and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--rounds", type=int, default=5, help=f"structures of each optimizer, at most {len(STRUCTURES)}"
+        "--rounds", type=int, default=3, help=f"structures of each optimizer, at most {len(STRUCTURES)}"
     )
     parser.add_argument("--kept", type=int, default=3, help="kept trials of each structure")
     parser.add_argument("--threads", type=int, default=1, help="for arithmetic, as a worker a core has")

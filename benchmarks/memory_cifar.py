@@ -1,6 +1,6 @@
 """Resident memory on CIFAR-10 and digits: hpsearch's processes beside Keras Tuner's, and what two workers share.
 
-    python -m benchmarks.memory_cifar [--rounds 1] [--seconds 15] [--digits-trials 5]
+    python -m benchmarks.memory_cifar [--rounds 1] [--seconds 10] [--digits-trials 5]
 
 - The coordinator of `hpsearch run` on digits against Keras Tuner's process, each until its end after so many random
   trials of one epoch: the largest resident size, looked at 20 times a second. Its cache is empty, so that it decodes
@@ -291,7 +291,7 @@ def main() -> None:
     """Measure, print the table and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=15.0, help="of training on CIFAR-10 before it is read")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of training on CIFAR-10 before it is read")
     parser.add_argument("--digits-trials", type=int, default=5)
     parser.add_argument("--keras-tuner", metavar="FOLDER", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

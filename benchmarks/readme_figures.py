@@ -21,9 +21,9 @@ from pathlib import Path
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.turns import spread
 
-from hpsearch.cli.tables import duration
 from hpsearch.storage import Result, Store, StudySummary, open_store, results
 from hpsearch.study import Direction, Study, Trial, TrialState
+from hpsearch.wording import duration
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

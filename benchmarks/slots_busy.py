@@ -1,6 +1,6 @@
 """What the order rule costs: slots kept busy under `order: number` against `order: finished`, which tells at once.
 
-    python -m benchmarks.slots_busy [--rounds N] [--seconds 5]
+    python -m benchmarks.slots_busy [--rounds N] [--seconds 2]
 
 Every epoch of every trial takes equally long; simulated training sleeps through it (docs/simulated.md), so that eight
 slots need no eight cores. Without a pruner, where `order: number` is the default, TPE's 60 trials and Hyperband's 70
@@ -173,7 +173,7 @@ def main() -> None:
     """Measure, print the rows and write them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, default=2.0)
     arguments = parser.parse_args()
     found, runs = without_pruner(arguments.rounds, arguments.seconds)
     pruned, pruned_runs = with_pruner(arguments.rounds, arguments.seconds)

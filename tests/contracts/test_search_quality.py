@@ -27,7 +27,7 @@ def test_tpe_finds_in_fewer_trials_what_chance_finds_in_fifty(best_of_fifty):
     assert trials_needed("tpe", best_of_fifty, CHANCE) <= 28
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.timeout(400)
 def test_bayesian_finds_in_fewer_trials_what_chance_finds_in_fifty(best_of_fifty):
     assert trials_needed("bayesian", best_of_fifty, most=26) <= 25

@@ -44,7 +44,7 @@ def test_every_restart_may_have_another_number_of_workers(nursery, tmp_path):
     assert slots == {"0", "1", "2", "3", "4"}
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("name", SEARCHES)
 def test_forty_kills_leave_the_table_as_it_would_have_been(nursery, tmp_path, name, workers):
