@@ -17,14 +17,14 @@ from hpsearch.execution.messages import EpochDone, Saved
 from hpsearch.execution.mishaps import Mishaps
 from hpsearch.execution.outcomes import as_its_parent, with_epoch, with_parents_epoch, without_epochs_beyond
 from hpsearch.execution.proposing import Proposer
-from hpsearch.execution.records import COORDINATOR_ENDED, History, Records
+from hpsearch.execution.records import History, Records
 from hpsearch.execution.seating import Waiting
 from hpsearch.execution.table import Table
 from hpsearch.execution.telling import Telling
 from hpsearch.search import NoProposal, SearchBackend, Verdict
 from hpsearch.space import Space
 from hpsearch.space.configuration import Configuration
-from hpsearch.study import AttemptOutcome, ErrorKind, Order, Study, Trial, TrialState, reason
+from hpsearch.study import COORDINATOR_ENDED, AttemptOutcome, ErrorKind, Order, Study, Trial, TrialState, reason
 from hpsearch.training.structure import sizeless_structure
 
 log = logging.getLogger(__name__)

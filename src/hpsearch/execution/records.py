@@ -15,12 +15,11 @@ from pathlib import Path
 from hpsearch.execution.checkpoint_files import CHECKPOINT
 from hpsearch.execution.messages import EpochDone, Saved, Started
 from hpsearch.storage import Store, Write, Writer, remove_strays
-from hpsearch.study import Attempt, AttemptOutcome, Study, StudyState, Trial
+from hpsearch.study import COORDINATOR_ENDED, Attempt, AttemptOutcome, Study, StudyState, Trial
 
 _CHECKPOINT = "checkpoint"
 _CHECKPOINTS = "checkpoints"  # the folder
 _ERRORS = (AttemptOutcome.ERROR, AttemptOutcome.TIMEOUT)
-COORDINATOR_ENDED = "the coordinator ended"  # the error of an attempt that it left open
 _NO_WORKERS_DEATH = (COORDINATOR_ENDED, CHECKPOINT)  # how the errors of other lost attempts begin
 _WELL = (AttemptOutcome.COMPLETE, AttemptOutcome.PRUNED, AttemptOutcome.STOPPED)
 _SLOT = re.compile(r"slot-(\d+)")

@@ -15,7 +15,14 @@ from hpsearch.storage.artifacts import (
     write_artifact,
 )
 from hpsearch.storage.checking import check
-from hpsearch.storage.frames import epochs_frame, trials_frame
+from hpsearch.storage.frames import (
+    attempts_frame,
+    curves_frame,
+    epochs_frame,
+    failures_frame,
+    trials_frame,
+    workers_frame,
+)
 from hpsearch.storage.leases import Lease
 from hpsearch.storage.records import (
     Artifact,
@@ -47,8 +54,11 @@ __all__ = [
     "Writer",
     "artifacts_dir",
     "artifacts_root",
+    "attempts_frame",
     "check",
+    "curves_frame",
     "epochs_frame",
+    "failures_frame",
     "holds_study",
     "open_store",
     "read_artifact",
@@ -58,5 +68,6 @@ __all__ = [
     "trials_frame",
     "upgrade_database",
     "verify_artifact",
+    "workers_frame",
     "write_artifact",
 ]

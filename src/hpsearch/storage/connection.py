@@ -47,17 +47,18 @@ def database_path(database: str | Path) -> Path:
 
 def reading_engine(path: Path) -> Engine:
     """An engine that can only read: it changes no byte of `path`, sets no journal mode, needs no right to write."""
-    address = f"{path.absolute().as_uri()}?mode=ro"
     log = path.with_name(path.name + "-wal")
-    if not _writable(path) and not log.exists():
-        address += "&immutable=1"  # a file in WAL mode that nobody can write opens in no other way
 
     def connect() -> sqlite3.Connection:
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        if not _writable(path) and not log.exists():
+            address += "&immutable=1"  # a file in WAL mode that we cannot write opens in no other way
         connection = sqlite3.connect(address, uri=True, check_same_thread=False)
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
         return connection
 
-    return _engine(path, connect, begin="BEGIN", pooled=True)
+    # a connection that takes the file for unchangeable is not kept: its owner may write the next moment
+    return _engine(path, connect, begin="BEGIN", pooled=_writable(path))
 
 
 def writing_engine(path: Path, *, pooled: bool = True) -> Engine:

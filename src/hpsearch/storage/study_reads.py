@@ -11,9 +11,19 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, select
 
 from hpsearch.errors import StudyNotFound
-from hpsearch.storage.models import ActionRow, EventRow, NoteRow, StudyRow, TrialRow
+from hpsearch.storage.models import (
+    ActionRow,
+    AttemptRow,
+    EpochRow,
+    EvaluationEpochRow,
+    EvaluationRow,
+    EventRow,
+    NoteRow,
+    StudyRow,
+    TrialRow,
+)
 from hpsearch.storage.records import Note, PendingAction, StudyEvent, StudySummary
-from hpsearch.study import Direction, Objective, Study, TrialState
+from hpsearch.study import Direction, Objective, Study, StudyState, TrialState
 
 _SHOWN_NAMES = 10
 
@@ -66,6 +76,24 @@ class StudyReads:
         with self._read() as connection:
             rows = connection.execute(statement.group_by(TrialRow.state)).all()
         return {row[0]: row[1] for row in rows}
+
+    def stamp(self, study_id: int) -> tuple[object, ...]:
+        """Something that is another whenever the study's rows are; quickly read, whatever the study's size.
+
+        While a study runs, rows of others may change it too.
+        """
+        with self._read() as connection:
+            state, finished_at, name = connection.execute(
+                select(StudyRow.state, StudyRow.finished_at, StudyRow.name).where(StudyRow.id == study_id)
+            ).one()
+            counts = connection.execute(
+                select(TrialRow.state, func.count()).where(TrialRow.study_id == study_id).group_by(TrialRow.state)
+            ).all()
+            watched = [EventRow.id, NoteRow.id, EvaluationRow.id]
+            if state is StudyState.RUNNING:
+                watched += [EpochRow.id, AttemptRow.id, EvaluationEpochRow.id]
+            last = [connection.execute(select(func.max(id))).scalar() for id in watched]
+        return (name, state.value, str(finished_at), *sorted((s.value, n) for s, n in counts), *last)
 
     def own_epochs(self, study_id: int) -> int:
         """Epochs finished by all trials, those of the parents that they continue left out."""

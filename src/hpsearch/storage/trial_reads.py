@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, String, func, literal, select, type_coerce
@@ -13,8 +13,16 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import NullType
 
 from hpsearch.errors import ConfigError, TrialNotFound
-from hpsearch.storage.columns import join_number, join_parameter
-from hpsearch.storage.models import AttemptRow, EpochRow, EpochValueRow, StudyRow, TrialParameterRow, TrialRow
+from hpsearch.storage.columns import join_number, join_parameter, now
+from hpsearch.storage.models import (
+    AttemptRow,
+    EpochRow,
+    EpochValueRow,
+    StudyRow,
+    TrialParameterRow,
+    TrialRow,
+    WorkerRow,
+)
 from hpsearch.storage.records import EpochRecord
 from hpsearch.storage.study_reads import StudyReads
 from hpsearch.study import Attempt, AttemptOutcome, Direction, ErrorKind, Parameters, ParameterValue, Trial, TrialState
@@ -48,6 +56,9 @@ _PARAMETER_VALUE: ColumnElement[Any] = func.coalesce(
     ),
     type_=NullType,
 )
+_PARAMETERS: Rows = select(
+    TrialParameterRow.trial_id, TrialParameterRow.name, type_coerce(TrialParameterRow.kind, String), _PARAMETER_VALUE
+).order_by(TrialParameterRow.id)
 
 
 class TrialReads(StudyReads):
@@ -60,6 +71,7 @@ class TrialReads(StudyReads):
         with_values: str | None = None,
         states: Collection[TrialState] | None = None,
         limit: int | None = None,
+        offset: int = 0,
         sort: str | None = None,
     ) -> list[Trial]:
         """The study's trials in number order.
@@ -68,6 +80,7 @@ class TrialReads(StudyReads):
             with_values: metric whose values by own epoch come along as `Trial.values`.
             states: only trials in one of these.
             limit: at most so many, the first ones in the order of `sort`.
+            offset: how many of the first ones are left out.
             sort: a column or a parameter; ``-column`` for the largest first. What has none comes last.
                 ConfigError names the columns that there are.
         """
@@ -75,8 +88,39 @@ class TrialReads(StudyReads):
             statement = select(*_TRIAL_COLUMNS).where(TrialRow.study_id == study_id)
             if states is not None:
                 statement = statement.where(TrialRow.state.in_(states))
-            statement = _sorted(connection, statement, study_id, sort).limit(limit)
+            statement = _sorted(connection, statement, study_id, sort).limit(limit).offset(offset or None)
             return _trials(connection, study_id, connection.execute(statement).all(), with_values)
+
+    def trial_columns(
+        self, study_id: int, names: Sequence[str]
+    ) -> tuple[dict[str, list[Any]], dict[str, list[ParameterValue]]]:
+        """Columns of all trials in number order, and one a parameter with None where it is inactive.
+
+        Values are as SQLite keeps them: states and kinds as texts, instants as texts in UTC. Of ten thousand trials it
+        is several times quicker than `trials`, and for whoever wants columns anyway.
+        """
+        row = TrialRow.__table__.c
+        statement = (
+            select(row.id, *(type_coerce(row[name], NullType) for name in names))
+            .where(row.study_id == study_id)
+            .order_by(row.number)
+        )
+        with self._read() as connection:
+            found = connection.execute(statement).all()
+            values = connection.execute(
+                _of(_PARAMETERS, TrialParameterRow.trial_id, study_id, [each[0] for each in found])
+            ).all()
+        columns: dict[str, list[Any]] = {name: [] for name in names}
+        if found:
+            _, *turned = zip(*found, strict=True)
+            columns = {name: list(column) for name, column in zip(names, turned, strict=True)}
+        place = {each[0]: position for position, each in enumerate(found)}
+        parameters: dict[str, list[ParameterValue]] = {}
+        for trial_id, name, kind, value in values:
+            if name not in parameters:
+                parameters[name] = [None] * len(found)
+            parameters[name][place[trial_id]] = join_parameter(kind, value)
+        return columns, parameters
 
     def trial(self, study_id: int, number: int, *, with_values: str | None = None) -> Trial:
         """One trial. TrialNotFound says which numbers there are."""
@@ -184,8 +228,11 @@ class TrialReads(StudyReads):
         with self._read() as connection:
             return [(trial, epoch, seconds) for trial, epoch, seconds in connection.execute(statement).all()]
 
-    def epoch_values(self, study_id: int) -> list[tuple[int, int, str, float]]:
-        """(trial, epoch, metric, value) of every epoch that a trial trained itself, as measured."""
+    def epoch_values(self, study_id: int, numbers: Collection[int] | None = None) -> list[tuple[int, int, str, float]]:
+        """(trial, epoch, metric, value) of every epoch that a trial trained itself, as measured.
+
+        With `numbers` only of those trials.
+        """
         row = EpochValueRow
         statement = (
             select(TrialRow.number, row.epoch, row.metric, row.value, type_coerce(row.kind, String))
@@ -193,11 +240,100 @@ class TrialReads(StudyReads):
             .where(TrialRow.study_id == study_id)
             .order_by(row.id)
         )
+        if numbers is not None:
+            statement = statement.where(TrialRow.number.in_(numbers))
         with self._read() as connection:
             return [
                 (trial, epoch, metric, join_number(value, kind))
                 for trial, epoch, metric, value, kind in connection.execute(statement).all()
             ]
+
+    def lineages(self, study_id: int, numbers: Iterable[int]) -> dict[int, list[int]]:
+        """For each of those trials that exist: its number, then those that it continues, the nearest first."""
+        parents: dict[int, int | None] = {}
+        asked = list(dict.fromkeys(numbers))
+        wanted = set(asked)
+        with self._read() as connection:
+            while wanted:
+                statement = select(TrialRow.number, TrialRow.parent).where(
+                    TrialRow.study_id == study_id, TrialRow.number.in_(wanted)
+                )
+                found = {number: parent for number, parent in connection.execute(statement)}  # noqa: C416  # dict() of rows has no types
+                parents |= found
+                wanted = {parent for parent in found.values() if parent is not None} - parents.keys()
+        lineages: dict[int, list[int]] = {}
+        for number in asked:
+            lineage: list[int] = []
+            place: int | None = number
+            while place is not None and place in parents:
+                lineage.append(place)
+                place = parents[place]
+            if lineage:
+                lineages[number] = lineage
+        return lineages
+
+    def workers(self, study_id: int) -> list[tuple[str, str, str, datetime, datetime | None]]:
+        """(name, host, device, started_at, ended_at) of every worker process, in the order of their starts."""
+        row = WorkerRow
+        statement = (
+            select(row.name, row.host, row.device, row.started_at, row.ended_at)
+            .where(row.study_id == study_id)
+            .order_by(row.id)
+        )
+        with self._read() as connection:
+            return [
+                (name, host, device, started_at, ended_at)
+                for name, host, device, started_at, ended_at in connection.execute(statement)
+            ]
+
+    def last_epochs(self, study_id: int) -> dict[tuple[int, int], datetime]:
+        """By (trial, attempt) when its last epoch finished; of attempts that are open or have lost their worker.
+
+        Where the coordinator died too, such an attempt is closed only by the next one, perhaps days later.
+        """
+        statement = (
+            select(TrialRow.number, AttemptRow.attempt, func.max(EpochRow.finished_at))
+            .join(AttemptRow, AttemptRow.trial_id == TrialRow.id)
+            .join(EpochRow, (EpochRow.trial_id == AttemptRow.trial_id) & (EpochRow.attempt == AttemptRow.attempt))
+            .where(
+                TrialRow.study_id == study_id,
+                AttemptRow.ended_at.is_(None) | (AttemptRow.outcome == AttemptOutcome.LOST),
+            )
+            .group_by(TrialRow.number, AttemptRow.attempt)
+        )
+        with self._read() as connection:
+            return {(trial, attempt): finished_at for trial, attempt, finished_at in connection.execute(statement)}
+
+    def failures(self, study_id: int) -> list[tuple[int, TrialState, ErrorKind, str]]:
+        """(trial, state, error kind, error text) of every trial that has failed or was invalid, in number order."""
+        row = TrialRow
+        statement = (
+            select(row.number, row.state, row.error_kind, func.coalesce(row.error, ""))
+            .where(row.study_id == study_id, row.state.in_((TrialState.FAILED, TrialState.INVALID)))
+            .order_by(row.number)
+        )
+        found = []
+        with self._read() as connection:
+            for trial, state, kind, error in connection.execute(statement):
+                assert kind is not None  # the table's own check
+                found.append((trial, state, kind, error))
+        return found
+
+    def epochs_per_second(self, study_id: int, last: int = 50) -> float | None:
+        """The pace of the study's latest epochs, up to now; None before the first."""
+        statement = (
+            select(EpochRow.finished_at, EpochRow.seconds)
+            .join(TrialRow, TrialRow.id == EpochRow.trial_id)
+            .where(TrialRow.study_id == study_id)
+            .order_by(EpochRow.id.desc())
+            .limit(last)
+        )
+        with self._read() as connection:
+            epochs = connection.execute(statement).all()
+        if not epochs:
+            return None
+        began = min(finished_at - timedelta(seconds=seconds) for finished_at, seconds in epochs)
+        return len(epochs) / max(1e-3, (now() - began).total_seconds())
 
     def seconds_per_epoch(self, study_id: int) -> float | None:
         """How long an epoch took on average, over all trials; None before the first."""
@@ -240,10 +376,9 @@ def _instant(stored: str | None) -> datetime | None:
 
 def _parameters(connection: Connection, study_id: int, ids: list[int]) -> dict[int, dict[str, ParameterValue]]:
     """Parameters by trial id, in the order in which they were written: the order of the file."""
-    row = TrialParameterRow
-    statement = select(row.trial_id, row.name, type_coerce(row.kind, String), _PARAMETER_VALUE).order_by(row.id)
     found: dict[int, dict[str, ParameterValue]] = {}
-    for trial_id, name, kind, value in connection.execute(_of(statement, row.trial_id, study_id, ids)).all():
+    statement = _of(_PARAMETERS, TrialParameterRow.trial_id, study_id, ids)
+    for trial_id, name, kind, value in connection.execute(statement).all():
         found.setdefault(trial_id, {})[name] = join_parameter(kind, value)
     return found
 

@@ -4,6 +4,7 @@ from hpsearch.study.objective import Direction, Objective
 from hpsearch.study.seeds import derive_seed
 from hpsearch.study.study import Order, Study, StudyState
 from hpsearch.study.trial import (
+    COORDINATOR_ENDED,
     LEGAL_MOVES,
     Attempt,
     AttemptOutcome,
@@ -16,6 +17,7 @@ from hpsearch.study.trial import (
 )
 
 __all__ = [
+    "COORDINATOR_ENDED",
     "LEGAL_MOVES",
     "Attempt",
     "AttemptOutcome",

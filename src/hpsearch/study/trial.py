@@ -11,6 +11,7 @@ from typing import Any
 
 ParameterValue = str | int | float | bool | None
 Parameters = Mapping[str, ParameterValue]  # active parameters only; an inactive one is absent
+COORDINATOR_ENDED = "the coordinator ended"  # the error of an attempt that it left open, and the next one closed
 
 
 class TrialState(StrEnum):
