@@ -7,9 +7,9 @@ import io
 from rich.console import Console
 
 from hpsearch.cli.display import LiveDisplay, PlainDisplay
-from hpsearch.cli.tables import duration
 from hpsearch.execution.table import Table
 from hpsearch.study import Direction, ErrorKind, Objective, Trial, TrialState
+from hpsearch.wording import duration
 
 OBJECTIVE = Objective("val_accuracy", Direction.MAXIMIZE)
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpsearch.cli.options import database_option, format_option, study_option
-from hpsearch.cli.tables import number, parameters_line, short, text_table, to_json
+from hpsearch.cli.tables import text_table, to_json
+from hpsearch.report.scores import scores_line
+from hpsearch.wording import parameters_line, short
 
 if TYPE_CHECKING:
-    from hpsearch.space.configuration import Configuration
     from hpsearch.storage import Result
     from hpsearch.study import Study
 
@@ -59,35 +60,6 @@ def _text(study: Study, chosen: list[Result]) -> Iterator[str]:
         yield text_table([_row(place, result) for place, result in enumerate(chosen, start=1)], columns)
 
 
-def scores_line(study: Study, result: Result) -> str:
-    """The search's value and the test score in one line that tells them apart."""
-    searched = f"{in_words(study.objective.metric)} {number(result.trial.value)} (search)"
-    if not result.evaluations:
-        return f"{searched}; not retrained yet, so there is no test score"
-    how = _how(result)
-    if not result.scores:
-        return f"{searched}; {how.split(',')[0]}, its data have no test labels, so there is no test score"
-    wanted = study.objective.metric.removeprefix("val_")
-    metric = (
-        wanted if wanted in result.scores else "accuracy" if "accuracy" in result.scores else next(iter(result.scores))
-    )
-    spread = f" ± {number(result.deviations[metric])}" if result.deviations else ""
-    return f"{searched}, test {in_words(metric)} {number(result.scores[metric])}{spread} ({how})"
-
-
-def in_words(metric: str) -> str:
-    """``val_accuracy`` as people say it: validation accuracy."""
-    name = metric.removeprefix("val_").replace("_", " ")
-    return f"validation {name}" if metric.startswith("val_") else name
-
-
-def _how(result: Result) -> str:
-    repeats = len(result.evaluations)
-    if result.evaluations[0].role == "kept":
-        return "the search's own weights, evaluated once"
-    return "retrained, evaluated once" if repeats == 1 else f"retrained {repeats} times, each evaluated once"
-
-
 def _row(place: int, result: Result) -> dict[str, Any]:
     return {
         "place": place,
@@ -130,30 +102,7 @@ def _print_yaml(records: list[dict[str, Any]]) -> None:
 def _script(study: Study, result: Result) -> str:
     """The configuration as it was retrained; as the space would retrain it where that has not happened."""
     from hpsearch.cli.run import offer_code_in
-    from hpsearch.training import datasets
-    from hpsearch.training.script import keras_script
+    from hpsearch.report.script import script_of
 
     offer_code_in(Path.cwd())
-    configuration, seed = _configuration(study, result)
-    data_dir = os.environ.get("HPSEARCH_DATA_DIR")
-    return keras_script(
-        configuration,
-        datasets.facts(configuration.dataset, data_dir),
-        study.objective,
-        seed=seed,
-        split_seed=study.seed,
-        title=f"Study {study.name}, trial {result.trial.number}: {scores_line(study, result)}.",
-        data_dir=data_dir,
-    )
-
-
-def _configuration(study: Study, result: Result) -> tuple[Configuration, int]:
-    from hpsearch.space.configuration import Configuration
-
-    if result.evaluations:
-        stored = result.evaluations[0].configuration
-        return Configuration(**{**stored, "layers": tuple(stored["layers"])}), result.evaluations[0].seed
-    from hpsearch.execution.opening import open_space
-
-    space = open_space(study.resolved, data_dir=os.environ.get("HPSEARCH_DATA_DIR"))
-    return space.retrain_configuration(result.trial.parameters, result.trial.best_epoch), result.trial.seed
+    return script_of(study, result, os.environ.get("HPSEARCH_DATA_DIR"))

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from hpsearch.cli.tables import duration
 from hpsearch.execution.progress import Progress, progress_of
 from hpsearch.execution.table import Table
 from hpsearch.study import Objective, TrialState
+from hpsearch.wording import duration
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

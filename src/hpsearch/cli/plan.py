@@ -12,7 +12,7 @@ import click
 
 from hpsearch.cli.options import database_option, workers_options
 from hpsearch.cli.run import find_space, offer_code_in, parse_workers
-from hpsearch.cli.tables import duration
+from hpsearch.wording import duration
 
 if TYPE_CHECKING:
     from hpsearch.execution.survey import Survey

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpsearch.cli.options import database_option, format_option, study_option
-from hpsearch.cli.tables import duration, number, short, text_table, to_json
+from hpsearch.cli.tables import text_table, to_json
 from hpsearch.study import reason
+from hpsearch.study.promises import bits_promise, order_promise
+from hpsearch.wording import duration, number, short
 
 _ATTEMPT = ("attempt", "outcome", "worker", "host", "device", "from_epoch", "peak", "error")
 
@@ -59,8 +61,8 @@ def _study(store: Store, study: Study) -> Iterator[str]:
         "trials": counts,
         "objective": f"{study.objective.metric}, {study.objective.direction}",
         "search": f"{study.backend}, seed {study.seed}",
-        "order": f"{study.order}, lag {study.lag}: {_promise(study)}",
-        "bits": _bits(study),
+        "order": f"{study.order}, lag {study.lag}: {order_promise(study)}",
+        "bits": bits_promise(study),
         "created": f"{study.created_at:%Y-%m-%d %H:%M:%S} UTC",
         "run for": duration(study.coordinator_seconds),
         "versions": ", ".join(f"{name} {version}" for name, version in study.versions.items()),
@@ -71,21 +73,6 @@ def _study(store: Store, study: Study) -> Iterator[str]:
         yield f"{'event':<10} {event.happened_at:%Y-%m-%d %H:%M:%S} {event.kind}: {event.text}"
     for note in store.notes(study.id):
         yield f"{'note':<10} {note.text}" + (f" (trial {note.trial})" if note.trial is not None else "")
-
-
-def _promise(study: Study) -> str:
-    if study.order == "finished":
-        return "trials are told as they finish, so the table depends on timing where there are several slots"
-    return "the same file, seed and lag give the same table, whatever the number of workers"
-
-
-def _bits(study: Study) -> str:
-    settings = (
-        f"{study.threads} thread{'s' if study.threads > 1 else ''} a worker, oneDNN {'on' if study.onednn else 'off'}"
-    )
-    if study.deterministic:
-        return f"{settings}, deterministic operations: on a CPU values repeat to the last bit"
-    return f"{settings}, operations may differ in their last bits from run to run"
 
 
 def _study_json(store: Store, study: Study) -> str:

@@ -13,6 +13,8 @@ from typing import Any
 
 import click
 
+from hpsearch.wording import number
+
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -49,37 +51,6 @@ def text_table(rows: Rows, columns: Sequence[str]) -> str:
         )
         lines.append(_cut("  ".join(padded).rstrip()))
     return "\n".join(lines)
-
-
-def number(value: float | None, digits: int = 4) -> str:
-    """A measured value for people: four decimals, more significant ones where it is small; ``-`` for none."""
-    if value is None:
-        return "-"
-    if value == 0 or not math.isfinite(value) or 1e-3 <= abs(value) < 1e6:
-        return f"{value:.{digits}f}"
-    return f"{value:.{digits}g}"
-
-
-def short(value: Any) -> str:
-    """A parameter's value for people: floats to six significant digits, null for None, true and false."""
-    if isinstance(value, bool) or value is None:
-        return json.dumps(value)
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def parameters_line(parameters: Mapping[str, Any]) -> str:
-    """All parameters in one line."""
-    return " ".join(f"{name}={short(value)}" for name, value in parameters.items())
-
-
-def duration(seconds: float, *, decimals: int = 1) -> str:
-    """A time for people: ``12.3 s``, ``4 min 05 s``, ``2 h 03 min``; `decimals` are those of the seconds alone."""
-    if seconds < 60:
-        return f"{seconds:.{decimals}f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _csv(rows: Rows, columns: Sequence[str]) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpsearch.cli.options import database_option, format_option, limit_option, sort_option, study_option
-from hpsearch.cli.tables import parameters_line, print_rows
+from hpsearch.cli.tables import print_rows
 from hpsearch.study import reason
+from hpsearch.wording import parameters_line
 
 if TYPE_CHECKING:
     from hpsearch.study import Trial
