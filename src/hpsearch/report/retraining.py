@@ -268,12 +268,11 @@ class Retraining:
         if event.stopped:
             self._keep(job.trial, event.checkpoint)
             return
-        path = f"models/trial-{want.trial.number}-repeat-{want.repeat}-{job.trial}.keras"
-        sha256, size = write_artifact(self._folder, path, event.model_file) if event.model_file else ("", 0)
         scores = event.evaluation
+        written = self._write_files(job, want, event)
         with self._writer.transaction() as write:
-            if event.model_file:
-                write.add_artifact("model", path, sha256, size, trial=want.trial.number, evaluation=job.trial)
+            for kind, path, sha256, size in written:
+                write.add_artifact(kind, path, sha256, size, trial=want.trial.number, evaluation=job.trial)
             if scores is None:  # no test labels: there is a model and no score
                 write.finish_evaluation(job.trial, {})
             else:
@@ -286,6 +285,14 @@ class Retraining:
                     scores.members,
                 )
         self._forget_checkpoints(job.trial)
+
+    def _write_files(self, job: Job, want: Wanted, event: Finished) -> list[tuple[str, str, str, int]]:
+        """The model and the example images, each where there is one: kind, path, SHA-256 and size."""
+        scores = event.evaluation
+        shown = scores.examples if scores is not None and want.repeat == 1 else None  # one seed shows enough
+        name = f"trial-{want.trial.number}-repeat-{want.repeat}-{job.trial}"
+        files = [("model", f"models/{name}.keras", event.model_file), ("examples", f"examples/{name}.npz", shown)]
+        return [(kind, path, *write_artifact(self._folder, path, content)) for kind, path, content in files if content]
 
     def _fail(self, job: Job, kind: ErrorKind, error: str) -> None:
         want = self._wanted[job.trial]

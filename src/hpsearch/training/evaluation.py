@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.training.examples import examples
 from hpsearch.training.losses_metrics import Loss, Metric
 from hpsearch.training.task import ClassScore, Evaluation
 
@@ -20,6 +21,8 @@ def evaluate(
     labels: NDArray[np.int32],
     class_names: Sequence[str],
     *,
+    images: NDArray[Any],
+    value_range: tuple[float, float],
     loss: Loss,
     penalty: float,
     metrics: Sequence[Metric],
@@ -32,6 +35,8 @@ def evaluate(
         members: each member's predictions for all images.
         labels: the true classes, (images,).
         class_names: in label order.
+        images: as stored, for the examples.
+        value_range: smallest and largest value of a pixel as stored.
         loss: of the training.
         penalty: what regularisation adds to it, as in validation; 0 for an ensemble.
         metrics: of the study, beside those that are always there.
@@ -54,6 +59,7 @@ def evaluate(
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         epoch=epoch,
         members=() if combine is None else tuple(_metrics(one, labels, loss, 0.0, metrics) for one in members),
+        examples=examples(images, labels, predictions, class_names, value_range),
     )
 
 

@@ -184,6 +184,8 @@ class KerasTrainer:
             predictions,
             labels,
             self._data.splits.class_names,
+            images=images,
+            value_range=self._data.value_range,
             loss=parts.loss,
             penalty=0.0 if is_ensemble else penalties[0],
             metrics=parts.metrics,

@@ -76,13 +76,16 @@ class Evaluation:
         classes: in label order.
         confusion: confusion[true][predicted] counts.
         epoch: the epoch whose weights were evaluated; None for an ensemble.
+        members: of an ensemble, each member's own metrics.
+        examples: some of the test images with what was said of them (`training.examples`); None where there are none.
     """
 
     metrics: Mapping[str, float]
     classes: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
     epoch: int | None = None
-    members: tuple[Mapping[str, float], ...] = field(default=())  # of an ensemble, each member's own metrics
+    members: tuple[Mapping[str, float], ...] = field(default=())
+    examples: bytes | None = field(default=None, repr=False)
 
 
 class Trainer(Protocol):
