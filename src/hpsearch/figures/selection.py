@@ -1,0 +1,111 @@
+"""Which trials are looked at: one choice for every chart, as it stands in a page's address."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from hpsearch.study import TrialState
+
+if TYPE_CHECKING:
+    import pandas
+
+_BETWEEN = ".."
+# before a column in an address, so that no parameter can pass for another setting of the page
+_WHERE = "where."  # a range
+_IS = "is."  # values
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A choice of trials; everything that is left out chooses all.
+
+    Attributes:
+        states: only these.
+        ranges: by column, from and to, both included, None for no end; a trial without a value is out.
+        choices: by column, the values as texts.
+    """
+
+    states: tuple[str, ...] = ()
+    ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether no trial is left out."""
+        return not (self.states or self.ranges or self.choices)
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, Sequence[str]]) -> Selection:
+        """What an address says, such as ``states=complete,pruned&where.lr=0.001..0.01&is.optimizer=adam``.
+
+        What cannot be read is left out: an address may come from anywhere.
+        """
+        known = [state.value for state in TrialState]
+        states = tuple(state for text in query.get("states", ()) for state in text.split(",") if state in known)
+        ranges = {
+            name.removeprefix(_WHERE): between
+            for name, values in query.items()
+            if name.startswith(_WHERE) and values and (between := _range(values[0])) is not None
+        }
+        choices = {name.removeprefix(_IS): tuple(values) for name, values in query.items() if name.startswith(_IS)}
+        return cls(states, ranges, choices)
+
+    def to_query(self) -> dict[str, list[str]]:
+        """The same as parts of an address; empty where everything is chosen."""
+        query: dict[str, list[str]] = {"states": [",".join(self.states)]} if self.states else {}
+        for column, (low, high) in self.ranges.items():
+            query[_WHERE + column] = [f"{_end(low)}{_BETWEEN}{_end(high)}"]
+        for column, values in self.choices.items():
+            query[_IS + column] = list(values)
+        return query
+
+    def with_range(self, column: str, between: tuple[float | None, float | None] | None) -> Selection:
+        """The same with another range of one column; None for none."""
+        others = {name: ends for name, ends in self.ranges.items() if name != column}
+        return replace(self, ranges=others if between is None else others | {column: between})
+
+    def of(self, trials: pandas.DataFrame) -> pandas.DataFrame:
+        """The chosen rows of a frame of trials. A column that the frame has not chooses nothing out."""
+        import pandas
+
+        chosen = pandas.Series(True, index=trials.index)
+        if self.states:
+            chosen &= trials["state"].isin(self.states)
+        for column, (low, high) in self.ranges.items():
+            if column not in trials or not pandas.api.types.is_numeric_dtype(trials[column]):
+                continue
+            values = trials[column].astype("float64")
+            chosen &= values.between(-math.inf if low is None else low, math.inf if high is None else high)
+        for column, wanted in self.choices.items():
+            if column in trials:
+                chosen &= trials[column].map(as_choice).isin(wanted)
+        return trials[chosen]
+
+
+def as_choice(value: object) -> str:
+    """A parameter's value as a text to choose by: ``true``, ``null``, ``adam``, ``0.1``; empty where it is inactive."""
+    import pandas
+
+    if value is None or value is pandas.NA or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _range(text: str) -> tuple[float | None, float | None] | None:
+    low, found, high = text.partition(_BETWEEN)
+    if not found:
+        return None
+    try:
+        ends = (float(low) if low else None, float(high) if high else None)
+    except ValueError:
+        return None
+    return None if any(end is not None and math.isnan(end) for end in ends) else ends
+
+
+def _end(value: float | None) -> str:
+    return "" if value is None else f"{value:.10g}"
