@@ -1,0 +1,63 @@
+"""Dash on FastAPI, with what its own backend leaves out: work in threads, told bugs, packed scripts, plain errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from dash import Dash
+from dash.backends import get_backend
+from dash.exceptions import PreventUpdate
+from fastapi import FastAPI, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from hpsearch.dashboard.static import LibraryFiles
+from hpsearch.errors import HpsearchError
+
+logger = logging.getLogger(__name__)
+_DashOnFastAPI: Any = get_backend("fastapi")
+
+
+class Backend(_DashOnFastAPI):
+    """What `dash.Dash` is given as its backend."""
+
+    @staticmethod
+    def create_app(name: str = "", config: Any = None) -> FastAPI:
+        """The application, without the pages about itself: they load scripts from elsewhere."""
+        return FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    def serve_callback(self, dash_app: Dash) -> Callable[[Request], Awaitable[Response]]:
+        """What answers callbacks; each in a thread, for Dash would let all others wait while one of them draws."""
+        dispatch = super().serve_callback(dash_app)
+
+        def answer(request: Request) -> Response:
+            try:
+                answered: Response = asyncio.run(dispatch(request))
+                return answered
+            except PreventUpdate:
+                raise
+            except HpsearchError as error:
+                logger.info("a page could not be answered: %s", error)
+                raise
+            except Exception:  # Dash answers 500 and says nothing
+                logger.exception("a page could not be answered")
+                raise
+
+        async def serve(request: Request) -> Response:
+            return await run_in_threadpool(answer, request)
+
+        return serve
+
+    def setup_component_suites(self, dash_app: Dash) -> None:
+        """Serve the scripts of Dash and of its components."""
+        files = LibraryFiles(dash_app.registered_paths)
+        threading.Thread(target=files.prepare, name="packing", daemon=True).start()
+
+        def serve(request: Request, package_name: str, fingerprinted_path: str) -> Response:
+            return files.answer(package_name, fingerprinted_path, request.headers)
+
+        dash_app._add_url("_dash-component-suites/{package_name}/{fingerprinted_path:path}", serve)

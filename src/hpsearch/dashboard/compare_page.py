@@ -1,0 +1,67 @@
+"""Two or more studies side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import Dash, Input, Output, State, dcc, html, no_update
+
+from hpsearch.dashboard.address import compared
+from hpsearch.dashboard.live import Drawing, Live
+from hpsearch.dashboard.parts import message, still, table
+from hpsearch.figures import comparison
+
+
+def layout(live: Live, search: str | None) -> Any:
+    """The page: which studies, and what they are like beside each other."""
+    names = [study.name for study in live.store.studies()]
+    chosen = [name for name in compared(search) if name in names]
+    return html.Div(
+        [
+            html.H1("Compare studies"),
+            dcc.Dropdown(names, chosen, id="compared", multi=True, placeholder="Choose two or more studies"),
+            html.Div(id="comparison"),
+            dcc.Store(id="comparison-stamp"),
+        ]
+    )
+
+
+def install(app: Dash, live: Live) -> None:
+    """The callbacks of the page."""
+
+    @app.callback(
+        Output("comparison", "children"),
+        Output("comparison-stamp", "data"),
+        Input("compared", "value"),
+        Input("beat", "n_intervals"),
+        State("comparison-stamp", "data"),
+    )
+    def compare(names: list[str] | None, beats: int | None, seen: str | None) -> tuple[Any, Any]:
+        chosen = names or []
+        stamp = repr([(name, live.stamp(name)) for name in chosen])
+        if stamp == seen:
+            return no_update, no_update
+        if len(chosen) < 2:
+            return message("Choose two or more studies."), stamp
+        facts = comparison.facts([live.rows(name) for name in chosen])
+        final = comparison.table(facts)
+        drawings = [
+            still(name, title, Drawing(draw(facts).to_plotly_json(), ""))
+            for name, (title, draw) in comparison.FIGURES.items()
+        ]
+        rows = list(final.itertuples(index=False, name=None))
+        return [
+            html.P(comparison.caption(facts), className="caption"),
+            *drawings,
+            html.H2("In the end"),
+            table([str(column) for column in final.columns], rows, name="The studies in the end"),
+        ], stamp
+
+    app.clientside_callback(
+        """function(names) {
+            const query = new URLSearchParams((names || []).map(name => ["study", name])).toString();
+            window.history.replaceState(null, "", "/compare" + (query ? "?" + query : ""));
+        }""",
+        Input("compared", "value"),
+        prevent_initial_call=True,
+    )

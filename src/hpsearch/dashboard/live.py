@@ -1,0 +1,123 @@
+"""Studies as they are now, read and drawn once for all who watch."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hpsearch.figures.registry import figure_module
+from hpsearch.figures.rows import StudyRows
+
+if TYPE_CHECKING:
+    from hpsearch.figures.selection import Selection
+    from hpsearch.storage import Store
+    from hpsearch.study import Study
+
+Made = TypeVar("Made")
+_KEPT_STUDIES = 8
+_KEPT_DRAWINGS = 128
+_ROWS, _DRAWINGS = "rows", "drawings"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A figure ready to be sent.
+
+    Attributes:
+        figure: as JSON has it.
+        caption: what it shows, in words; empty where it is a sentence itself.
+    """
+
+    figure: Mapping[str, Any]
+    caption: str
+
+    @property
+    def style(self) -> Mapping[str, str]:
+        """The size of the box that it fits: as wide as there is room, as high as it was drawn for."""
+        return {"height": f"{self.figure['layout'].get('height', 380)}px"}
+
+
+class Kept:
+    """The last few things that were made, by key; whoever asks for one that is being made waits for it."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._made: OrderedDict[Hashable, Any] = OrderedDict()
+        self._making: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What belongs to `key`, made now where it is not there."""
+        with self._lock:
+            if key in self._made:
+                self._made.move_to_end(key)
+                found: Made = self._made[key]
+                return found
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            with self._lock:
+                if key in self._made:
+                    found = self._made[key]
+                    return found
+            made = make()
+            with self._lock:
+                self._made[key] = made
+                self._making.pop(key, None)
+                while len(self._made) > self._size:
+                    self._made.popitem(last=False)
+            return made
+
+
+@dataclass
+class Live:
+    """The database behind the pages: many viewers cost one reading and one drawing a change.
+
+    Attributes:
+        store: opened for reading.
+        open_writing: opens the same database for the one action that writes.
+    """
+
+    store: Store
+    open_writing: Callable[[], Store]
+    _rows: Kept = field(default_factory=lambda: Kept(_KEPT_STUDIES))
+    _drawings: Kept = field(default_factory=lambda: Kept(_KEPT_DRAWINGS))
+
+    def study(self, name: str) -> Study:
+        """A study by name. StudyNotFound."""
+        return self.store.study(name)
+
+    def stamp(self, name: str) -> str:
+        """A text that is another whenever the study's rows are."""
+        study = self.store.study(name)
+        return repr((study.id, *self.store.stamp(study.id)))
+
+    def rows(self, name: str) -> StudyRows:
+        """The study's rows as they are now."""
+        stamp = self.stamp(name)
+
+        def read() -> StudyRows:
+            rows = StudyRows(self.store, self.store.study(name))
+            _ = rows.trials  # now, while others wait: not by each of them
+            return rows
+
+        return self._rows.get((name, stamp), read)
+
+    def drawing(self, name: str, figure: str, selection: Selection, options: Mapping[str, str]) -> Drawing:
+        """A figure of the chosen trials, with what its ``facts`` takes beside the rows."""
+        key = (name, self.stamp(name), figure, repr(selection), tuple(sorted(options.items())))
+
+        def draw() -> Drawing:
+            module = figure_module(figure)
+            facts = module.facts(self.rows(name).selected(selection), **options)
+            drawn = module.figure(facts).to_plotly_json()
+            return Drawing(drawn, module.caption(facts) if drawn["data"] else "")  # an empty one says why itself
+
+        return self._drawings.get(key, draw)
+
+    def request_stop(self, name: str) -> None:
+        """Ask whoever runs the study to stop it: the one thing that a page may change."""
+        with self.open_writing() as store:
+            store.request_stop(name)

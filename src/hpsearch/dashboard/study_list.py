@@ -1,0 +1,93 @@
+"""The first page: every study of the database in a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
+
+from hpsearch.dashboard.address import study_path
+from hpsearch.dashboard.live import Live
+from hpsearch.dashboard.parts import badge, bar, counts, message, table
+from hpsearch.dashboard.progress import left_of
+from hpsearch.study import StudyState
+from hpsearch.wording import duration, number
+
+_COLUMNS = ("", "study", "state", "best", "progress", "time left", "trials", "search")
+
+
+def layout() -> Any:
+    """The page before its studies are read."""
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.H1("Studies"),
+                    dcc.Link("Compare the chosen", id="compare-chosen", href="/compare", className="button"),
+                ],
+                className="head",
+            ),
+            html.Div(id="study-list"),
+            dcc.Store(id="study-list-stamp"),
+        ]
+    )
+
+
+def install(app: Dash, live: Live) -> None:
+    """The callbacks of the page."""
+
+    @app.callback(
+        Output("study-list", "children"),
+        Output("study-list-stamp", "data"),
+        Input("beat", "n_intervals"),
+        State("study-list-stamp", "data"),
+    )
+    def list_studies(beats: int | None, seen: str | None) -> tuple[Any, Any]:
+        studies = live.store.studies()
+        left = {study.name: left_of(live.store, study) for study in studies}
+        stamp = repr([(study, left[study.name]) for study in studies])
+        if stamp == seen:
+            return no_update, no_update
+        if not studies:
+            return message("This database holds no study yet.", "`hpsearch run SPACE.yaml` makes one."), stamp
+        rows = [
+            [
+                dcc.Checklist(
+                    options=[{"label": html.Span(f"compare {study.name}", className="hidden"), "value": study.name}],
+                    id={"type": "chosen", "study": study.name},
+                    value=[],
+                ),
+                html.Div(
+                    [
+                        dcc.Link(study.name, href=study_path(study.name)),
+                        html.Div(study.description, className="quiet description"),
+                    ]
+                ),
+                badge(study.state.value),
+                [number(study.best_value), html.Div(study.metric, className="quiet")],
+                bar(study.ended, left[study.name].planned_trials),
+                _time_left(study.state, left[study.name].seconds),
+                counts(study.counts),
+                study.backend,
+            ]
+            for study in reversed(studies)
+        ]
+        return table(_COLUMNS, rows, name="The studies of this database, the newest first"), stamp
+
+    app.clientside_callback(
+        """function(values, ids) {
+            const chosen = values.flat().filter(Boolean);
+            const query = new URLSearchParams(chosen.map(name => ["study", name])).toString();
+            return ["/compare" + (query ? "?" + query : ""), "button" + (chosen.length > 1 ? " primary" : "")];
+        }""",
+        Output("compare-chosen", "href"),
+        Output("compare-chosen", "className"),
+        Input({"type": "chosen", "study": ALL}, "value"),
+        State({"type": "chosen", "study": ALL}, "id"),
+    )
+
+
+def _time_left(state: StudyState, seconds: float | None) -> str:
+    if state is not StudyState.RUNNING:
+        return "-"
+    return "not known yet" if seconds is None else f"about {duration(seconds, decimals=0)}"

@@ -1,0 +1,455 @@
+"""A study's page: its figures in tabs, its trials in a table, one choice of trials for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import dash_ag_grid
+from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+
+from hpsearch.dashboard import trial_table
+from hpsearch.dashboard.address import OVERVIEW, Address, study_of
+from hpsearch.dashboard.chosen import chips, without
+from hpsearch.dashboard.facts_tab import facts_tab
+from hpsearch.dashboard.live import Live
+from hpsearch.dashboard.options import allowed, controls, default, views
+from hpsearch.dashboard.parts import badge, bar, counts, figure_box
+from hpsearch.dashboard.progress import left_of
+from hpsearch.dashboard.trial_panel import trial_panel
+from hpsearch.figures.registry import FIGURES, RETRAIN_FIGURES, SEARCH_FIGURES, figure_module
+from hpsearch.figures.selection import Selection
+from hpsearch.study import StudyState, TrialState
+from hpsearch.wording import duration, number
+
+if TYPE_CHECKING:
+    from hpsearch.figures.rows import StudyRows
+    from hpsearch.storage import StudySummary
+
+PARAMETERS, COST, RETRAINED, FACTS = "parameters", "cost", "retrained", "facts"
+_TABS = {
+    OVERVIEW: "Overview",
+    PARAMETERS: "Parameters",
+    COST: "Time and size",
+    RETRAINED: "Retrained",
+    FACTS: "Study",
+}
+_TAB_OF = {  # a figure that is named nowhere stands on the first tab
+    "parallel_coordinates": PARAMETERS,
+    "importances": PARAMETERS,
+    "slices": PARAMETERS,
+    "contour": PARAMETERS,
+    "timeline": COST,
+    "cost": COST,
+} | dict.fromkeys(RETRAIN_FIGURES, RETRAINED)
+_ONLY_HYPERBAND = {"funnel"}
+
+
+def layout(live: Live, name: str) -> Any:
+    """The page of a study, its figures still empty. StudyNotFound."""
+    rows = live.rows(name)
+    shown = trial_table.shown_at_first(rows)
+    return html.Div(
+        [
+            html.Div(id="study-head", **{"aria-live": "polite"}),
+            html.Div(
+                [
+                    dcc.Checklist(
+                        id="states",
+                        options=[{"label": badge(state.value), "value": state.value} for state in TrialState],
+                        inline=True,
+                        className="states",
+                    ),
+                    html.Div(id="chips", className="chips"),
+                ],
+                className="filter",
+                role="group",
+                **{"aria-label": "Which trials are shown"},
+            ),
+            html.Div(
+                [
+                    html.Button(title, id={"type": "tab", "name": key}, role="tab", **{"aria-selected": "false"})
+                    for key, title in _TABS.items()
+                ],
+                className="tabs",
+                role="tablist",
+            ),
+            html.Div(id="tab-content", className="tab-content", role="tabpanel"),
+            html.Div(
+                [
+                    html.Div(
+                        [
+                            html.H2("Trials"),
+                            dcc.Dropdown(
+                                trial_table.columns(rows),
+                                shown,
+                                id={"type": "columns", "study": name},
+                                multi=True,
+                                clearable=False,
+                                persistence=True,
+                                placeholder="Columns",
+                                className="columns",
+                                maxHeight=320,
+                            ),
+                        ],
+                        className="figure-head",
+                    ),
+                    html.P(
+                        "Click a row, or a point of a figure, for all about a trial. The value is the best over its "
+                        "epochs, on validation data.",
+                        className="caption",
+                    ),
+                    dash_ag_grid.AgGrid(
+                        id="trials",
+                        rowModelType="infinite",
+                        columnDefs=trial_table.column_definitions(rows, shown),
+                        defaultColDef={"sortable": True, "resizable": True, "floatingFilter": False},
+                        columnSize="autoSize",
+                        getRowId="params.data.id",
+                        dashGridOptions={
+                            "cacheBlockSize": trial_table.PAGE,
+                            "maxBlocksInCache": 20,
+                            "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
+                            "suppressCsvExport": True,
+                        },
+                        className="grid",
+                        style={"height": "440px"},
+                    ),
+                ],
+                id="trials-box",
+            ),
+            html.Aside(id="trial-panel", className="panel", **{"aria-label": "One trial"}),
+            dcc.Store(id="stamp"),
+            dcc.Store(id="tab"),
+            dcc.Store(id="chosen"),
+            dcc.Store(id="brushed"),
+            dcc.Store(id="wish"),
+            dcc.ConfirmDialog(
+                id="stop-confirm",
+                message=f"Stop study {name} after its present epochs? `hpsearch run` goes on with it later.",
+            ),
+        ],
+        className="study",
+    )
+
+
+def head(study: StudySummary, planned: Any, asked: bool) -> Any:
+    """Name, state, best value, progress, time left."""
+    running = study.state is StudyState.RUNNING
+    facts = [
+        ("best", [html.Strong(number(study.best_value)), html.Span(f" {study.metric}", className="quiet")]),
+        ("by trial", "-" if study.best_trial is None else str(study.best_trial)),
+        ("trials", bar(study.ended, planned.planned_trials)),
+        ("epochs", bar(study.epochs, planned.planned_epochs)),
+        ("by state", counts(study.counts)),
+        (
+            "time left" if running else "search",
+            (f"about {duration(planned.seconds, decimals=0)}" if planned.seconds is not None else "not known yet")
+            if running
+            else study.backend,
+        ),
+    ]
+    stop = (
+        html.Button("Stopping…" if asked else "Stop", id="stop", disabled=asked, className="stop")
+        if running
+        else html.Button("Stop", id="stop", className="stop", hidden=True)
+    )
+    return [
+        html.Div([html.H1([study.name, " ", badge(study.state.value)]), stop], className="head"),
+        html.P(study.description, className="quiet") if study.description else None,
+        html.Dl([html.Div([html.Dt(name), html.Dd(shown)]) for name, shown in facts], className="facts"),
+    ]
+
+
+def tab_content(live: Live, name: str, tab: str, address: Address) -> Any:
+    """The boxes of a tab's figures."""
+    if tab == FACTS:
+        return facts_tab(live, name)
+    has_rungs = "bracket" in live.rows(name).trials and bool(live.rows(name).trials["bracket"].notna().any())
+    wanted = [
+        figure
+        for figure in (RETRAIN_FIGURES if tab == RETRAINED else SEARCH_FIGURES)
+        if _TAB_OF.get(figure, OVERVIEW) == tab and (has_rungs or figure not in _ONLY_HYPERBAND)
+    ]
+    if tab == PARAMETERS:  # beside the table: both follow the brush
+        wanted.append("learning_curves")
+    return [
+        figure_box(figure, figure_module(figure).TITLE, controls(live.rows(name), figure, address)) for figure in wanted
+    ]
+
+
+def install(app: Dash, live: Live) -> None:
+    """The callbacks of the page. The address is the one place where its state is."""
+    _watch(app, live)
+    _draw(app, live)
+    _choose(app, live)
+    _list_trials(app, live)
+    _stop(app, live)
+
+
+def _watch(app: Dash, live: Live) -> None:
+    @app.callback(
+        Output("stamp", "data"),
+        Output("study-head", "children"),
+        Input("beat", "n_intervals"),
+        State("url", "pathname"),
+        State("stamp", "data"),
+    )
+    def look(beats: int | None, pathname: str, seen: list[str] | None) -> tuple[Any, Any]:
+        name = study_of(pathname)
+        if name is None:
+            return no_update, no_update
+        summary = live.store.summary(name)
+        planned = left_of(live.store, summary)
+        asked = bool(live.store.pending_actions(summary.id))
+        stamp, news = live.stamp(name), repr((summary, planned, asked))
+        if seen == [stamp, news]:
+            return no_update, no_update
+        return [stamp, news], head(summary, planned, asked)
+
+    @app.callback(
+        Output("tab", "data"),
+        Output("chosen", "data"),
+        Output("states", "value"),
+        Output({"type": "tab", "name": ALL}, "aria-selected"),
+        Output({"type": "tab", "name": ALL}, "className"),
+        Input("url", "search"),
+        State("tab", "data"),
+        State("chosen", "data"),
+        State({"type": "tab", "name": ALL}, "id"),
+    )
+    def read_address(search: str, tab: str | None, chosen: str | None, tabs: list[dict[str, str]]) -> tuple[Any, ...]:
+        address = Address.from_search(search)
+        wanted = address.tab if address.tab in _TABS else OVERVIEW
+        now = Address(selection=address.selection).to_search()
+        selected = ["true" if each["name"] == wanted else "false" for each in tabs]
+        classes = ["selected" if each == "true" else "" for each in selected]
+        states = list(address.selection.states) or [state.value for state in TrialState]
+        return (
+            no_update if wanted == tab else wanted,
+            no_update if now == chosen else now,
+            states,
+            selected,
+            classes,
+        )
+
+
+def _draw(app: Dash, live: Live) -> None:
+    @app.callback(
+        Output("tab-content", "children"), Input("tab", "data"), State("url", "pathname"), State("url", "search")
+    )
+    def open_tab(tab: str | None, pathname: str, search: str) -> Any:
+        name = study_of(pathname)
+        return no_update if name is None or tab is None else tab_content(live, name, tab, Address.from_search(search))
+
+    @app.callback(
+        Output({"type": "drawn", "name": MATCH}, "data"),
+        Output({"type": "caption", "name": MATCH}, "children"),
+        Input("stamp", "data"),
+        Input("chosen", "data"),
+        Input({"type": "option", "name": MATCH, "option": ALL}, "value"),
+        State({"type": "option", "name": MATCH, "option": ALL}, "id"),
+        State({"type": "caption", "name": MATCH}, "id"),
+        State("url", "pathname"),
+    )
+    def draw(
+        stamp: Any,
+        chosen: str | None,
+        values: list[str | None],
+        ids: list[dict[str, str]],
+        box: dict[str, str],
+        pathname: str,
+    ) -> tuple[Any, Any]:
+        name, figure = study_of(pathname), box["name"]
+        if name is None or stamp is None or figure not in FIGURES:
+            return no_update, no_update
+        given = {each["option"]: choice for each, choice in zip(ids, values, strict=True) if choice is not None}
+        rows = live.rows(name)
+        selection = Address.from_search(chosen).selection
+        drawing = live.drawing(name, figure, views(figure, selection), allowed(rows, figure, given))
+        return drawing.figure, drawing.caption
+
+    app.clientside_callback(
+        ClientsideFunction("hpsearch", "draw"),
+        Output({"type": "figure", "name": MATCH}, "figure"),
+        Output({"type": "figure", "name": MATCH}, "style"),
+        Input({"type": "drawn", "name": MATCH}, "data"),
+        State({"type": "drawn", "name": MATCH}, "id"),
+    )
+
+    @app.callback(
+        Output("trial-panel", "children"),
+        Output("trial-panel", "className"),
+        Input("url", "search"),
+        Input("stamp", "data"),
+        State("url", "pathname"),
+    )
+    def open_trial(search: str, stamp: Any, pathname: str) -> tuple[Any, str]:
+        name, trial = study_of(pathname), Address.from_search(search).trial
+        if name is None or trial is None:
+            return None, "panel"
+        return trial_panel(live, name, trial), "panel open"
+
+
+def _choose(app: Dash, live: Live) -> None:
+    @app.callback(
+        Output("wish", "data"),
+        Input({"type": "tab", "name": ALL}, "n_clicks"),
+        Input("states", "value"),
+        Input({"type": "chip", "column": ALL}, "n_clicks"),
+        Input({"type": "option", "name": ALL, "option": ALL}, "value"),
+        Input({"type": "figure", "name": ALL}, "clickData"),
+        Input("trials", "selectedRows"),
+        Input("trials", "filterModel"),
+        Input("brushed", "data"),
+        Input({"type": "close", "what": ALL}, "n_clicks"),
+        State("url", "search"),
+        State("url", "pathname"),
+        prevent_initial_call=True,
+    )
+    def change_address(*given: Any) -> Any:
+        *_, search, pathname = given
+        name = study_of(pathname)
+        if name is None or not ctx.triggered or ctx.triggered_id is None:
+            return no_update
+        before = Address.from_search(search)
+        after = _changed(live.rows(name), before, ctx.triggered_id, ctx.triggered[0]["value"])
+        return no_update if after == before else after.to_search()
+
+    # not an output of the callback above: Dash would see a circle, as the address sets what it is made from
+    app.clientside_callback(
+        "function(search) { dash_clientside.set_props('url', {search}); }",
+        Input("wish", "data"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(Output("chips", "children"), Input("chosen", "data"))
+    def show_chips(chosen: str | None) -> Any:
+        return chips(Address.from_search(chosen).selection)
+
+    app.clientside_callback(
+        ClientsideFunction("hpsearch", "brushed"),
+        Output("brushed", "data"),
+        Input({"type": "figure", "name": ALL}, "restyleData"),
+        prevent_initial_call=True,
+    )
+
+
+def _changed(rows: StudyRows, before: Address, what: Any, given: Any) -> Address:
+    """The address after one thing was chosen on the page."""
+    if given is None and not (isinstance(what, dict) and what.get("type") == "option"):
+        return before
+    match what:
+        case {"type": "tab", "name": str(tab)} if given:
+            return replace(before, tab=tab)
+        case {"type": "close"} if given:
+            return replace(before, trial=None)
+        case {"type": "chip", "column": str(column)} if given:
+            return replace(before, selection=without(before.selection, column))
+        case {"type": "option", "name": str(figure), "option": str(option)}:
+            is_default = given is None or given == default(figure, option)
+            return before.with_option(f"{figure}.{option}", None if is_default else str(given))
+        case {"type": "figure"}:
+            number = _clicked(given)
+            return before if number is None else replace(before, trial=number)
+        case "trials" if isinstance(given, list):
+            return replace(before, trial=int(given[0]["number"])) if given else before
+        case "trials" if isinstance(given, dict):
+            return replace(before, selection=trial_table.selection_of(rows, given, before.selection))
+        case "states":
+            every = {state.value for state in TrialState}
+            states = () if set(given) in (every, set()) else tuple(sorted(given))
+            return replace(before, selection=replace(before.selection, states=states))
+        case "brushed":
+            return replace(before, selection=_brushed(rows, before.selection, given))
+    return before
+
+
+def _clicked(click: Any) -> int | None:
+    """The number of the trial that a clicked point belongs to; figures give it as the first of `customdata`."""
+    point = (click.get("points") or [{}])[0]
+    found = point.get("customdata")
+    first = found[0] if isinstance(found, list) and found else found
+    return int(first) if isinstance(first, int | float) and first >= 0 else None
+
+
+def _brushed(rows: StudyRows, before: Selection, constraints: dict[str, Any]) -> Selection:
+    """The selection after the axes of the parallel coordinates were brushed; it says all that they can choose."""
+    from hpsearch.figures import parallel_coordinates
+
+    drawn = parallel_coordinates.facts(rows.selected(views("parallel_coordinates", before)))
+    found = parallel_coordinates.ranges(drawn, {int(place): ends for place, ends in constraints.items()})
+    of_axes = {axis.column for axis in drawn.axes}
+    ranges = {column: ends for column, ends in before.ranges.items() if column not in of_axes}
+    choices = {column: values for column, values in before.choices.items() if column not in of_axes}
+    for column, ends in found.items():
+        if isinstance(ends, tuple) and len(ends) == 2 and not isinstance(ends[0], str):
+            ranges[column] = ends
+        else:
+            choices[column] = tuple(ends)
+    return Selection(before.states, ranges, choices)
+
+
+def _list_trials(app: Dash, live: Live) -> None:
+    @app.callback(
+        Output("trials", "getRowsResponse"),
+        Input("trials", "getRowsRequest"),
+        State("url", "pathname"),
+        State("url", "search"),
+    )
+    def get_rows(request: dict[str, Any] | None, pathname: str, search: str) -> Any:
+        name = study_of(pathname)
+        if request is None or name is None:
+            return no_update
+        return trial_table.page(live.rows(name), Address.from_search(search).selection, request)
+
+    @app.callback(
+        Output("trials", "columnDefs"),
+        Input({"type": "columns", "study": ALL}, "value"),
+        State("url", "pathname"),
+        prevent_initial_call=True,
+    )
+    def choose_columns(shown: list[list[str]], pathname: str) -> Any:
+        name = study_of(pathname)
+        return no_update if name is None or not shown else trial_table.column_definitions(live.rows(name), shown[0])
+
+    @app.callback(
+        Output("trials", "filterModel"),
+        Input("chosen", "data"),
+        State("trials", "filterModel"),
+        State("url", "pathname"),
+    )
+    def show_filters(chosen: str | None, shown: dict[str, Any] | None, pathname: str) -> Any:
+        name = study_of(pathname)
+        if name is None:
+            return no_update
+        model = trial_table.filter_model(live.rows(name), Address.from_search(chosen).selection)
+        return no_update if model == (shown or {}) else model
+
+    app.clientside_callback(
+        ClientsideFunction("hpsearch", "refreshTrials"),
+        Output("trials-box", "title"),
+        Input("stamp", "data"),
+        Input("chosen", "data"),
+        prevent_initial_call=True,
+    )
+
+
+def _stop(app: Dash, live: Live) -> None:
+    @app.callback(Output("stop-confirm", "displayed"), Input("stop", "n_clicks"), prevent_initial_call=True)
+    def ask(clicks: int | None) -> bool:
+        return bool(clicks)
+
+    @app.callback(
+        Output("stop", "children"),
+        Output("stop", "disabled"),
+        Input("stop-confirm", "submit_n_clicks"),
+        State("url", "pathname"),
+        prevent_initial_call=True,
+    )
+    def stop(clicks: int | None, pathname: str) -> tuple[Any, Any]:
+        name = study_of(pathname)
+        if not clicks or name is None or not live.store.is_running(live.study(name).id):
+            return no_update, no_update
+        live.request_stop(name)
+        return "Stopping…", True

@@ -1,0 +1,162 @@
+"""The table of trials: sorted, filtered and paged here, so that the page holds no more than it shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.figures.rows import StudyRows
+from hpsearch.figures.selection import Selection, as_choice
+from hpsearch.study import TrialState
+
+if TYPE_CHECKING:
+    import pandas
+
+PAGE = 100  # rows that the grid asks for at once
+_OWN = ("number", "state", "value", "best_epoch", "epochs_done", "epochs", "rung", "bracket", "parent", "seconds")
+_MORE = ("model_parameters", "error_kind")
+_HIDDEN = {"best_epoch", "epochs", "bracket", "parent"}  # until they are chosen
+_ONE_END = {"greaterThanOrEqual": 0, "lessThanOrEqual": 1}
+
+
+def columns(rows: StudyRows) -> list[str]:
+    """The columns that the study's trials have anything in, the trial's own first."""
+    trials = rows.trials
+    there = [name for name in (*_OWN, *_MORE) if name == "number" or _says_something(trials, name)]
+    return [*there, *(parameter.column for parameter in rows.parameters)]
+
+
+def shown_at_first(rows: StudyRows) -> list[str]:
+    """Those of them that are shown until a person chooses others."""
+    return [name for name in columns(rows) if name not in _HIDDEN]
+
+
+def column_definitions(rows: StudyRows, shown: Sequence[str]) -> list[dict[str, Any]]:
+    """The grid's columns; all are there, those that are not shown are hidden."""
+    return [_definition(rows, name, hide=name not in shown) for name in columns(rows)]
+
+
+def page(rows: StudyRows, selection: Selection, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The rows that the grid asks for, and how many there are in all.
+
+    Args:
+        request: ``startRow``, ``endRow`` and ``sortModel`` of AG Grid's infinite row model.
+    """
+    trials = selection.of(rows.trials).reset_index()
+    for order in reversed(request.get("sortModel") or []):
+        if order["colId"] in trials:
+            ascending = order["sort"] == "asc"
+            key = trials[order["colId"]]
+            if key.dtype == object:
+                key = key.map(as_choice)
+            places = key.sort_values(ascending=ascending, kind="stable", na_position="last").index
+            trials = trials.loc[places]
+    start, end = int(request.get("startRow") or 0), int(request.get("endRow") or PAGE)
+    names = columns(rows)
+    shown = trials.iloc[max(0, start) : min(end, start + 10 * PAGE)]
+    records = [
+        {"id": str(record[0])} | dict(zip(names, map(_plain, record), strict=True))
+        for record in shown[names].itertuples(index=False, name=None)
+    ]
+    return {"rowData": records, "rowCount": len(trials)}
+
+
+def filter_model(rows: StudyRows, selection: Selection) -> dict[str, Any]:
+    """The grid's own filters for a selection, so that they show what is chosen anywhere on the page."""
+    model: dict[str, Any] = {}
+    for name, (low, high) in selection.ranges.items():
+        if name not in rows.trials:
+            continue
+        if low is not None and high is not None:
+            model[name] = {"filterType": "number", "type": "inRange", "filter": low, "filterTo": high}
+        else:
+            kind, end = ("greaterThanOrEqual", low) if high is None else ("lessThanOrEqual", high)
+            model[name] = {"filterType": "number", "type": kind, "filter": end}
+    for name, values in selection.choices.items():
+        if name in rows.trials and len(values) == 1:
+            model[name] = {"filterType": "text", "type": "equals", "filter": values[0]}
+    return model
+
+
+def selection_of(rows: StudyRows, model: Mapping[str, Any], before: Selection) -> Selection:
+    """The selection that the grid's filters ask for; what the grid cannot show stays as it was."""
+    ranges: dict[str, tuple[float | None, float | None]] = {}
+    choices = {name: values for name, values in before.choices.items() if len(values) > 1 and name not in model}
+    for name, asked in model.items():
+        if name not in rows.trials:
+            continue
+        wanted = asked.get("filter")
+        if asked.get("filterType") == "number":
+            if asked.get("type") == "inRange":
+                ranges[name] = (_number(wanted), _number(asked.get("filterTo")))
+            elif asked.get("type") in _ONE_END:
+                ends: list[float | None] = [None, None]
+                ends[_ONE_END[asked["type"]]] = _number(wanted)
+                ranges[name] = (ends[0], ends[1])
+        elif wanted not in (None, ""):
+            choices[name] = (str(wanted),)
+    return Selection(before.states, ranges, choices)
+
+
+def _definition(rows: StudyRows, name: str, *, hide: bool) -> dict[str, Any]:
+    definition: dict[str, Any] = {"field": name, "headerName": _heading(name), "hide": hide, "minWidth": 90}
+    if name == "number":
+        return definition | {"pinned": "left", "width": 90, "sortable": True, "filter": False}
+    if name == "state":  # chosen by the buttons above the figures
+        return definition | {"filter": False, "width": 110}
+    if _is_number(rows.trials[name]):
+        return definition | {
+            "type": "rightAligned",
+            "filter": "agNumberColumnFilter",
+            "filterParams": {
+                "filterOptions": ["inRange", "greaterThanOrEqual", "lessThanOrEqual"],
+                "maxNumConditions": 1,
+                "inRangeInclusive": True,
+                "buttons": ["apply", "reset"],
+                "closeOnApply": True,
+            },
+        }
+    return definition | {
+        "filter": "agTextColumnFilter",
+        "filterParams": {
+            "filterOptions": ["equals"],
+            "maxNumConditions": 1,
+            "buttons": ["apply", "reset"],
+            "closeOnApply": True,
+        },
+    }
+
+
+def _heading(name: str) -> str:
+    own = {"number": "trial", "epochs_done": "epochs", "epochs": "epochs asked", "error_kind": "error"}
+    return own.get(name, name.replace("_", " ") if name in (*_OWN, *_MORE) else name)
+
+
+def _says_something(trials: pandas.DataFrame, name: str) -> bool:
+    return name in trials and bool(trials[name].notna().any())
+
+
+def _is_number(values: pandas.Series[Any]) -> bool:
+    import pandas
+
+    return pandas.api.types.is_numeric_dtype(values) and not pandas.api.types.is_bool_dtype(values)
+
+
+def _number(given: object) -> float | None:
+    return float(given) if isinstance(given, int | float) and math.isfinite(given) else None
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON has it; numbers to six significant digits, as people read them."""
+    if isinstance(value, TrialState):
+        return value.value
+    text = as_choice(value)
+    if text == "":
+        return None
+    if isinstance(value, bool | str):
+        return value
+    number = float(value) if not isinstance(value, int) else value
+    if isinstance(number, float):
+        return float(f"{number:.6g}") if math.isfinite(number) else str(number)
+    return number

@@ -1,0 +1,78 @@
+"""What is read once for all who watch."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tests.figures.conftest import studies_db  # noqa: F401  # a fixture
+
+from hpsearch.dashboard.live import Kept, Live
+from hpsearch.dashboard.progress import left_of, planned
+from hpsearch.figures.selection import Selection
+from hpsearch.storage import open_store
+
+
+@pytest.fixture
+def live(studies_db):  # noqa: F811
+    with open_store(studies_db) as store:
+        yield Live(store, lambda: open_store(studies_db, read_only=False))
+
+
+def test_many_who_ask_at_once_cost_one_making():
+    kept, made, together = Kept(4), [], threading.Barrier(8)
+
+    def ask(_):
+        together.wait()
+        return kept.get("key", lambda: made.append(1) or len(made))
+
+    with ThreadPoolExecutor(8) as viewers:
+        answers = list(viewers.map(ask, range(8)))
+
+    assert answers == [1] * 8
+
+
+def test_a_making_that_fails_is_tried_again():
+    kept = Kept(4)
+
+    with pytest.raises(ZeroDivisionError):
+        kept.get("key", lambda: 1 // 0)
+
+    assert kept.get("key", lambda: 3) == 3
+
+
+def test_only_the_last_few_are_kept():
+    kept, made = Kept(2), []
+
+    for key in ("a", "b", "a", "c", "a", "b"):
+        kept.get(key, lambda key=key: made.append(key))
+
+    assert made == ["a", "b", "c", "b"]
+
+
+def test_a_study_that_has_not_changed_is_read_and_drawn_once(live):
+    assert live.rows("random") is live.rows("random")
+    assert live.drawing("random", "history", Selection(), {}) is live.drawing("random", "history", Selection(), {})
+
+
+def test_a_figure_shows_only_the_chosen_trials(live):
+    everything = live.drawing("random", "history", Selection(), {})
+    some = live.drawing("random", "history", Selection(states=("complete",)), {})
+
+    assert {trace["name"] for trace in some.figure["data"]} == {"complete", "best so far"}
+    assert len(everything.figure["data"]) > len(some.figure["data"])
+
+
+def test_the_plan_of_a_search_is_read_from_its_file():
+    halving = {"search": {"backend": "hyperband", "max_epochs": 27, "factor": 3}}
+
+    assert planned(halving) == (70, 375)
+    assert planned({"search": {"backend": "random", "max_trials": 20}, "training": {"epochs": 5}}) == (20, 100)
+    assert planned({"search": {"backend": "grid"}, "training": {"epochs": 5}}) == (None, None)
+
+
+def test_a_study_that_nobody_runs_has_no_time_left(live):
+    left = left_of(live.store, live.store.summary("random"))
+
+    assert (left.planned_trials, left.planned_epochs, left.seconds) == (30, 120, None)
