@@ -1,0 +1,259 @@
+"""The dashboard in a real browser."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+import pytest
+from tests.browser.conftest import EVIL, all_drawn
+from tests.end_to_end.command import start
+
+from hpsearch.figures.registry import FIGURES, RETRAIN_FIGURES, figure_module
+
+pytestmark = pytest.mark.timeout(240)
+TABS = ["overview", "parameters", "cost", "retrained"]
+
+
+def query(folder, sql, *values):
+    with sqlite3.connect(f"file:{folder}/studies.db?mode=ro", uri=True) as connection:
+        return connection.execute(sql, values).fetchall()
+
+
+def count_trials(folder, study, condition="true"):
+    """How many trials of a study fit a condition on ``t``, a row of trials."""
+    counted = f"SELECT count(*) FROM trials t JOIN studies s ON s.id = t.study_id WHERE s.name = ? AND {condition}"
+    return query(folder, counted, study)[0][0]
+
+
+def rows_shown(page):
+    """Numbers of the trials in the table, from top to bottom."""
+    cells = page.locator('#trials .ag-row [col-id="number"]')
+    return [int(text) for text in cells.all_inner_texts() if text]
+
+
+def test_the_list_shows_every_study_with_its_best_and_state(page, server, folder):
+    page.goto(server)
+
+    page.wait_for_selector("#study-list table")
+
+    text = page.locator("#study-list").inner_text()
+    for name, best in query(
+        folder,
+        "SELECT name, (SELECT max(value) FROM trials t WHERE t.study_id = s.id AND state = 'complete') FROM studies s",
+    ):
+        assert name in text
+        assert best is None or f"{best:.4f}" in text
+    assert EVIL in text
+
+
+def test_every_figure_of_a_retrained_study_is_drawn(page, server):
+    drawn = set()
+    for tab in TABS:
+        page.goto(f"{server}/study/digits?tab={tab}")
+        page.wait_for_selector(".figure")
+        all_drawn(page)
+        drawn |= set(page.locator(".figure h3").all_inner_texts())
+
+    titles = {figure_module(name).TITLE for name in FIGURES if name != "funnel"}
+    assert titles <= drawn
+    assert page.locator(".modebar-btn[data-title*='png' i]").count() == len(RETRAIN_FIGURES)
+
+
+def test_hyperbands_funnel_is_drawn(page, server):
+    page.goto(f"{server}/study/halving")
+    all_drawn(page)
+
+    assert page.locator("#figure-funnel .main-svg").count()
+
+
+def test_a_tab_is_part_of_the_address_and_the_keyboard_reaches_it(page, server):
+    page.goto(f"{server}/study/evil")
+    page.wait_for_selector(".figure")
+
+    page.get_by_role("tab", name="Study").focus()
+    page.keyboard.press("Enter")
+
+    page.wait_for_selector("pre.yaml")
+    assert "tab=facts" in page.url
+    assert EVIL in page.locator("pre.yaml").inner_text()
+    page.go_back()
+    page.wait_for_selector(".figure")
+
+
+def test_states_filter_every_figure_and_the_table(page, server, folder):
+    page.goto(f"{server}/study/evil?states=failed")
+    all_drawn(page)
+    page.wait_for_selector("#trials .ag-row")
+
+    failed = count_trials(folder, "evil", "t.state = 'failed'")
+    assert len(rows_shown(page)) == failed
+    drawn = page.evaluate(
+        "document.querySelector('#figure-history .js-plotly-plot').calcdata"
+        ".map(points => [points[0].trace.name, points.length])"
+    )
+    assert {name for name, _ in drawn} == {"failed"}
+    assert sum(count for _, count in drawn) == failed
+
+
+def test_a_filter_of_the_table_is_the_filter_of_the_page(page, server, folder):
+    page.goto(f"{server}/study/evil?where.units=16..32")
+    all_drawn(page)
+    page.wait_for_selector("#trials .ag-row")
+    few = count_trials(
+        folder, "evil", "t.id IN (SELECT trial_id FROM trial_parameters WHERE name = 'units' AND value_integer <= 32)"
+    )
+    assert len(rows_shown(page)) == min(few, len(rows_shown(page))) > 0
+
+    page.locator(".chip").first.click()
+
+    page.wait_for_function("() => !location.search.includes('where')")
+    page.wait_for_selector(".chip", state="detached")
+    every = count_trials(folder, "evil", "value IS NOT NULL")
+    page.wait_for_function(
+        "every => document.querySelector('#figure-history .caption').textContent.startsWith(every + ' trials')",
+        arg=every,
+    )
+
+
+def test_brushing_the_parallel_coordinates_filters_table_and_curves(page, server):
+    page.goto(f"{server}/study/evil?tab=parameters")
+    all_drawn(page)
+    before = page.locator("#figure-history, #figure-learning_curves .caption").first.inner_text()
+
+    page.evaluate(
+        """() => {
+            const plot = document.querySelector('#figure-parallel_coordinates .js-plotly-plot');
+            const place = plot.data[0].dimensions.findIndex(each => each.label.includes('units'));
+            const change = {}; change[`dimensions[${place}].constraintrange`] = [[15, 33]];
+            plot.emit('plotly_restyle', [change, [0]]);
+            plot.data[0].dimensions[place].constraintrange = [15, 33];
+            plot.emit('plotly_restyle', [change, [0]]);
+        }"""
+    )
+
+    page.wait_for_function("() => location.search.includes('where.units')")
+    page.wait_for_selector(".chip")
+    page.wait_for_function(
+        "before => document.querySelector('#figure-learning_curves .caption').innerText !== before", arg=before
+    )
+
+
+def test_a_click_on_a_row_opens_the_trial_beside_the_best_and_escape_closes_it(page, server, folder):
+    page.goto(f"{server}/study/evil")
+    page.wait_for_selector("#trials .ag-row")
+
+    page.locator('#trials .ag-row [col-id="number"]').nth(1).click()
+
+    page.wait_for_selector(".panel.open h2")
+    assert "Trial 1" in page.locator(".panel h2").inner_text()
+    assert "trial=1" in page.url
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".panel.open", state="detached")
+
+
+def test_a_failed_trial_shows_its_error_letter_by_letter(page, server, folder):
+    failed = (
+        "SELECT min(number) FROM trials t JOIN studies s ON s.id = study_id WHERE t.state = 'failed' AND s.name = ?"
+    )
+    number = query(folder, failed, "evil")[0][0]
+
+    page.goto(f"{server}/study/evil?trial={number}")
+
+    page.wait_for_selector(".panel.open pre")
+    assert "Traceback" in page.locator(".panel pre").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/study/nothing", "There is no study 'nothing'"),
+        ("/elsewhere", "There is no such page"),
+        ("/study/evil?trial=99999", "There is no trial 99999"),
+        ("/study/failing", "none is complete yet"),
+        ("/compare", "Choose two or more studies"),
+    ],
+)
+def test_what_is_not_there_is_said_plainly(page, server, path, words):
+    page.goto(server + path)
+
+    page.get_by_text(words).first.wait_for()
+
+
+def test_two_studies_are_compared(page, server):
+    page.goto(f"{server}/compare?study=evil&study=halving")
+
+    page.wait_for_selector("#comparison table")
+    page.wait_for_function("document.querySelectorAll('#comparison .js-plotly-plot > .plot-container').length >= 3")
+    assert "evil" in page.locator("#comparison table").inner_text()
+
+
+def test_a_running_study_is_followed_without_losing_the_zoom_and_stopped(page, server, folder):
+    (folder / "live.yaml").write_text(
+        """
+study: live
+parameters: {rate: {type: float, min: 1e-4, max: 1e-1, scale: log}}
+training: {trainer: simulated, epochs: 4, seconds_per_epoch: 0.5}
+search: {backend: random, max_trials: 500}
+"""
+    )
+    running = start("run", "live.yaml", "--workers", 1, "--quiet", "--no-retrain", folder=folder)
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and not count_trials(folder, "live", "value IS NOT NULL"):
+            time.sleep(0.1)
+        page.goto(f"{server}/study/live")
+        all_drawn(page)
+        plot = "document.querySelector('#figure-history .js-plotly-plot')"
+        zoomed = _zoom(page, plot)
+        points = page.evaluate(f"{plot}.calcdata[0].length")
+        scrolled = page.evaluate("(window.scrollTo(0, 200), window.scrollY)")
+
+        page.wait_for_function(f"before => {plot}.calcdata[0].length > before", arg=points)
+
+        assert page.evaluate(f"{plot}.layout.yaxis.range") == zoomed
+        assert page.evaluate("window.scrollY") == scrolled
+        _an_epoch_is_seen_within_three_seconds(page, folder)
+
+        page.once("dialog", lambda dialog: dialog.accept())
+        page.locator("#stop").click()
+        page.get_by_text("stopped").first.wait_for()
+        assert running.wait(10) in (0, 1, 130)
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def _zoom(page, plot):
+    """Drag a box over a figure as a person does; the range that it then shows."""
+    box = page.locator("#figure-history .nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] * 0.1)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] * 0.7, steps=8)
+    page.mouse.up()
+    page.wait_for_function(f"{plot}.layout.yaxis.autorange === false")
+    return page.evaluate(f"{plot}.layout.yaxis.range")
+
+
+def _an_epoch_is_seen_within_three_seconds(page, folder):
+    shown = (
+        "Number([...document.querySelectorAll('#study-head dt')].find(each => each.innerText === 'epochs')"
+        ".nextSibling.innerText.split(' of ')[0].replace(',', ''))"
+    )
+    newest = "SELECT id FROM trials WHERE study_id = (SELECT max(id) FROM studies)"
+    trained, began = query(folder, f"SELECT count(*) FROM epochs WHERE trial_id IN ({newest})")[0][0], time.monotonic()
+
+    page.wait_for_function(f"wanted => {shown} >= wanted", arg=trained, timeout=10_000)
+
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/study/digits", "/study/digits?tab=parameters", "/compare?study=evil&study=halving"]
+)
+def test_a_phone_needs_no_scrolling_to_the_side(page, server, path):
+    page.set_viewport_size({"width": 380, "height": 800})
+    page.goto(server + path)
+    page.wait_for_selector("#study-list table, .figure")
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 380
