@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "commands": (),
     "memory_cifar": (),
     "slots_busy": (),
+    "dashboard": (),
 }
 
 

@@ -121,22 +121,30 @@ def test_brushing_the_parallel_coordinates_filters_table_and_curves(page, server
     all_drawn(page)
     before = page.locator("#figure-history, #figure-learning_curves .caption").first.inner_text()
 
-    page.evaluate(
-        """() => {
-            const plot = document.querySelector('#figure-parallel_coordinates .js-plotly-plot');
-            const place = plot.data[0].dimensions.findIndex(each => each.label.includes('units'));
-            const change = {}; change[`dimensions[${place}].constraintrange`] = [[15, 33]];
-            plot.emit('plotly_restyle', [change, [0]]);
-            plot.data[0].dimensions[place].constraintrange = [15, 33];
-            plot.emit('plotly_restyle', [change, [0]]);
-        }"""
-    )
+    _brush(page, "units", 0.97, 0.55)
 
     page.wait_for_function("() => location.search.includes('where.units')")
     page.wait_for_selector(".chip")
     page.wait_for_function(
         "before => document.querySelector('#figure-learning_curves .caption').innerText !== before", arg=before
     )
+
+
+def _brush(page, name, start, end):
+    """Drag along an axis of the parallel coordinates, as a person does, between two shares of its height."""
+    place = page.evaluate(
+        "name => document.querySelector('#figure-parallel_coordinates .js-plotly-plot').data[0].dimensions"
+        ".findIndex(each => each.label.includes(name))",
+        name,
+    )
+    brush = page.locator("#figure-parallel_coordinates .axis-brush").nth(place)
+    brush.scroll_into_view_if_needed()
+    box = brush.locator(".background").bounding_box()
+    across = box["x"] + box["width"] / 2
+    page.mouse.move(across, box["y"] + box["height"] * start)
+    page.mouse.down()
+    page.mouse.move(across, box["y"] + box["height"] * end, steps=10)
+    page.mouse.up()
 
 
 def test_a_click_on_a_row_opens_the_trial_beside_the_best_and_escape_closes_it(page, server, folder):

@@ -27,7 +27,7 @@ def install(app: Dash, live: Live) -> None:
         name = study_of(pathname)
         if name is not None:
             try:
-                return study_page.layout(live, name)
+                return study_page.layout(live, name, search)
             except StudyNotFound as missing:
                 return message(str(missing))
         if pathname in (None, "", "/"):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection
+from importlib.metadata import version
 from typing import Any
 
 import dash
+from dash.fingerprint import build_fingerprint
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
@@ -15,8 +18,29 @@ from hpsearch.dashboard import api, pages
 from hpsearch.dashboard.backend import Backend
 from hpsearch.dashboard.guard import Guard
 from hpsearch.dashboard.live import Live
+from hpsearch.figures.registry import FIGURES, figure_module
 from hpsearch.storage import Store, open_store
 
+# Dash's own, and Plotly, which Dash would load once there is a figure: so it is read while the first answers are made
+_INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+{%metas%}
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{%title%}</title>
+{%favicon%}
+{%css%}
+<script defer src="PLOTLY"></script>
+</head>
+<body>
+{%app_entry%}
+<footer>
+{%config%}
+{%scripts%}
+{%renderer%}
+</footer>
+</body>
+</html>"""
 _WORTH_PACKING = 1000  # bytes
 _PACKING_LEVEL = 5  # of nine: answers are packed while people wait
 
@@ -29,6 +53,7 @@ def make_app(store: Store, *, hosts: Collection[str] = (), token: str | None = N
         token: that everybody has to know; None where nobody has to.
     """
     live = Live(store, lambda: open_store(store.path, read_only=False))
+    threading.Thread(target=_prepare, name="preparing", daemon=True).start()
     app = _dash()
     pages.install(app, live)
     server: FastAPI = app.server
@@ -38,12 +63,21 @@ def make_app(store: Store, *, hosts: Collection[str] = (), token: str | None = N
     return Guard(packed, hosts=hosts, token=token, scripts=app.csp_hashes())
 
 
+def _prepare() -> None:
+    """Load what figures are made with while the first browser is still on its way: pandas alone takes half a second."""
+    import pandas  # noqa: F401
+
+    for name in FIGURES:
+        figure_module(name)
+
+
 def _dash() -> Any:
     """Dash with everything from here: what is given is not looked up in the environment."""
     return dash.Dash(
         "hpsearch.dashboard",  # whose folder assets is served
         backend=Backend,
         title="hpsearch",
+        index_string=_INDEX.replace("PLOTLY", f"/_dash-component-suites/plotly/{_plotly()}"),
         update_title=None,
         serve_locally=True,
         assets_external_path="",
@@ -58,6 +92,12 @@ def _dash() -> Any:
         enable_mcp=False,
         use_async=False,
     )
+
+
+def _plotly() -> str:
+    """The path of Plotly's script with its version, so that browsers keep it."""
+    path: str = build_fingerprint("package_data/plotly.min.js", version("plotly"), 0)
+    return path
 
 
 class _Page:

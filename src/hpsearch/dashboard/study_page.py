@@ -45,22 +45,29 @@ _TAB_OF = {  # a figure that is named nowhere stands on the first tab
 _ONLY_HYPERBAND = {"funnel"}
 
 
-def layout(live: Live, name: str) -> Any:
-    """The page of a study, its figures still empty. StudyNotFound."""
+def layout(live: Live, name: str, search: str | None) -> Any:
+    """The page of a study, its figures still empty. StudyNotFound.
+
+    What its callbacks would answer at first is there already: each round of them would be seen as a wait.
+    """
     rows = live.rows(name)
     shown = trial_table.shown_at_first(rows)
+    address = Address.from_search(search)
+    tab = _tab(address)
+    seen, about = _news(live, name)
     return html.Div(
         [
-            html.Div(id="study-head", **{"aria-live": "polite"}),
+            html.Div(about, id="study-head", **{"aria-live": "polite"}),
             html.Div(
                 [
                     dcc.Checklist(
                         id="states",
                         options=[{"label": badge(state.value), "value": state.value} for state in TrialState],
+                        value=_states(address),
                         inline=True,
                         className="states",
                     ),
-                    html.Div(id="chips", className="chips"),
+                    html.Div(chips(address.selection), id="chips", className="chips"),
                 ],
                 className="filter",
                 role="group",
@@ -68,13 +75,19 @@ def layout(live: Live, name: str) -> Any:
             ),
             html.Div(
                 [
-                    html.Button(title, id={"type": "tab", "name": key}, role="tab", **{"aria-selected": "false"})
+                    html.Button(
+                        title,
+                        id={"type": "tab", "name": key},
+                        role="tab",
+                        className="selected" if key == tab else "",
+                        **{"aria-selected": "true" if key == tab else "false"},
+                    )
                     for key, title in _TABS.items()
                 ],
                 className="tabs",
                 role="tablist",
             ),
-            html.Div(id="tab-content", className="tab-content", role="tabpanel"),
+            html.Div(tab_content(live, name, tab, address), id="tab-content", className="tab-content", role="tabpanel"),
             html.Div(
                 [
                     html.Div(
@@ -119,9 +132,9 @@ def layout(live: Live, name: str) -> Any:
                 id="trials-box",
             ),
             html.Aside(id="trial-panel", className="panel", **{"aria-label": "One trial"}),
-            dcc.Store(id="stamp"),
-            dcc.Store(id="tab"),
-            dcc.Store(id="chosen"),
+            dcc.Store(id="stamp", data=seen),
+            dcc.Store(id="tab", data=tab),
+            dcc.Store(id="chosen", data=_chosen(address)),
             dcc.Store(id="brushed"),
             dcc.Store(id="wish"),
             dcc.ConfirmDialog(
@@ -131,6 +144,26 @@ def layout(live: Live, name: str) -> Any:
         ],
         className="study",
     )
+
+
+def _tab(address: Address) -> str:
+    return address.tab if address.tab in _TABS else OVERVIEW
+
+
+def _chosen(address: Address) -> str:
+    return Address(selection=address.selection).to_search()
+
+
+def _states(address: Address) -> list[str]:
+    return list(address.selection.states) or [state.value for state in TrialState]
+
+
+def _news(live: Live, name: str) -> tuple[list[str], Any]:
+    """Something that is another whenever the page must be, and the page's head."""
+    summary = live.store.summary(name)
+    planned = left_of(live.store, summary)
+    asked = bool(live.store.pending_actions(summary.id))
+    return [live.stamp(name), repr((summary, planned, asked))], head(summary, planned, asked)
 
 
 def head(study: StudySummary, planned: Any, asked: bool) -> Any:
@@ -194,18 +227,14 @@ def _watch(app: Dash, live: Live) -> None:
         Input("beat", "n_intervals"),
         State("url", "pathname"),
         State("stamp", "data"),
+        prevent_initial_call=True,
     )
     def look(beats: int | None, pathname: str, seen: list[str] | None) -> tuple[Any, Any]:
         name = study_of(pathname)
         if name is None:
             return no_update, no_update
-        summary = live.store.summary(name)
-        planned = left_of(live.store, summary)
-        asked = bool(live.store.pending_actions(summary.id))
-        stamp, news = live.stamp(name), repr((summary, planned, asked))
-        if seen == [stamp, news]:
-            return no_update, no_update
-        return [stamp, news], head(summary, planned, asked)
+        now, about = _news(live, name)
+        return (no_update, no_update) if seen == now else (now, about)
 
     @app.callback(
         Output("tab", "data"),
@@ -217,18 +246,17 @@ def _watch(app: Dash, live: Live) -> None:
         State("tab", "data"),
         State("chosen", "data"),
         State({"type": "tab", "name": ALL}, "id"),
+        prevent_initial_call=True,
     )
     def read_address(search: str, tab: str | None, chosen: str | None, tabs: list[dict[str, str]]) -> tuple[Any, ...]:
         address = Address.from_search(search)
-        wanted = address.tab if address.tab in _TABS else OVERVIEW
-        now = Address(selection=address.selection).to_search()
+        wanted, now = _tab(address), _chosen(address)
         selected = ["true" if each["name"] == wanted else "false" for each in tabs]
         classes = ["selected" if each == "true" else "" for each in selected]
-        states = list(address.selection.states) or [state.value for state in TrialState]
         return (
             no_update if wanted == tab else wanted,
             no_update if now == chosen else now,
-            states,
+            _states(address),
             selected,
             classes,
         )
@@ -236,7 +264,11 @@ def _watch(app: Dash, live: Live) -> None:
 
 def _draw(app: Dash, live: Live) -> None:
     @app.callback(
-        Output("tab-content", "children"), Input("tab", "data"), State("url", "pathname"), State("url", "search")
+        Output("tab-content", "children"),
+        Input("tab", "data"),
+        State("url", "pathname"),
+        State("url", "search"),
+        prevent_initial_call=True,
     )
     def open_tab(tab: str | None, pathname: str, search: str) -> Any:
         name = study_of(pathname)
@@ -323,7 +355,7 @@ def _choose(app: Dash, live: Live) -> None:
         prevent_initial_call=True,
     )
 
-    @app.callback(Output("chips", "children"), Input("chosen", "data"))
+    @app.callback(Output("chips", "children"), Input("chosen", "data"), prevent_initial_call=True)
     def show_chips(chosen: str | None) -> Any:
         return chips(Address.from_search(chosen).selection)
 

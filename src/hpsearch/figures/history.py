@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Literal
 import plotly.graph_objects as go
 
 from hpsearch.figures.rows import StudyRows
-from hpsearch.figures.theme import GREY, STATE_COLOURS, STATE_SYMBOLS, new_figure, nothing_to_draw, plain, scatter
+from hpsearch.figures.theme import GREY, STATE_COLOURS, STATE_SYMBOLS, new_figure, nothing_to_draw, plain
 from hpsearch.wording import in_words
 
 if TYPE_CHECKING:
     import pandas
 
 TITLE = "Optimization history"
+_DRAWN = 2000  # points; more are slow without a graphics card, and cover one another
 By = Literal["trial", "time"]
 
 
@@ -66,15 +67,25 @@ def _best_so_far(complete: pandas.DataFrame, is_maximized: bool) -> pandas.DataF
     return complete.loc[is_new, ["number", "value", "place"]]
 
 
+def thinned(facts: History, most: int = _DRAWN) -> pandas.DataFrame:
+    """The points that are drawn: all, or of more than `most` every n-th and those that were the best so far."""
+    points = facts.points
+    if len(points) <= most:
+        return points
+    every = -(-len(points) // most)
+    chosen = points["number"].isin(facts.best["number"])
+    chosen.iloc[::every] = True
+    return points[chosen]
+
+
 def figure(facts: History) -> go.Figure:
     """Values by number or by hours, one series a state; the best so far as steps."""
     if not len(facts.points) and not len(facts.failed):
         return nothing_to_draw("No trial has a value yet.")
     drawn = new_figure()
-    kind = scatter(len(facts.points))
-    for state, points in facts.points.groupby("state", sort=False):
+    for state, points in thinned(facts).groupby("state", sort=False):
         drawn.add_trace(
-            kind(
+            go.Scatter(
                 x=points["place"].to_numpy(),
                 y=points["value"].to_numpy(),
                 customdata=points["number"].to_numpy(),
@@ -134,7 +145,9 @@ def caption(facts: History) -> str:
     best = facts.best.iloc[-1]
     count = len(facts.failed)
     without = f"; {count} failed or invalid ones, which have no value, along the bottom" if count else ""
+    drawn = len(thinned(facts))
+    share = f" ({drawn:,} of them drawn)" if drawn < len(facts.points) else ""
     return (
-        f"{len(facts.points)} trials with a value, best {in_words(facts.metric)} {best['value']:.4f} by trial "
+        f"{len(facts.points)} trials with a value{share}, best {in_words(facts.metric)} {best['value']:.4f} by trial "
         f"{best['number']:.0f}{without}."
     )
