@@ -124,9 +124,9 @@ def _address(process, log):
     raise AssertionError(log.read_text())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """One browser for all tests."""
+    """One browser for all tests of a file; no longer, for Playwright keeps an event loop running in this thread."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import pandas
 
 _MOST = 6  # in all: so many fit on a phone
-_NEAR = 0.8  # of a step: ticks that are nearer would overlap
+_NEAR = 0.8  # of the room for a tick: nearer ones would overlap
 _STEPS = (
     "1s",
     "5s",
@@ -42,13 +42,14 @@ def ticks(
     sessions = list(zip([first, *(to for _, to in pauses)], [*(since for since, _ in pauses), last], strict=True))
     left = sum(((to - since) for since, to in sessions), pandas.Timedelta(0))
     step = next((step for step in map(pandas.Timedelta, _STEPS) if step * _MOST >= left), left / _MOST)
+    near = _NEAR * min(step, left / _MOST)  # sessions may be shorter than the smallest step
     clock = "%H:%M:%S" if step < pandas.Timedelta(minutes=1) else "%H:%M"
     found: list[tuple[pandas.Timestamp, str]] = []
     before, shown, is_begin = pandas.Timedelta(0), -step, True  # length of the sessions so far; the last tick
     for begin, end in sessions:
         for instant in [begin, *pandas.date_range(begin.ceil(step), end, freq=step)]:
             place = before + (instant - begin)
-            if place - shown < _NEAR * step:
+            if place - shown < near:
                 if is_begin or instant != begin:
                     continue
                 found.pop()

@@ -55,7 +55,10 @@ window.dash_clientside.hpsearch = {
     const next = structuredClone(drawn);
     const plot = document.querySelector(`#figure-${id.name} .js-plotly-plot`);
     if (plot && plot.layout && plot.layout.uirevision === next.layout.uirevision) keep(plot, next);
-    return [next, { height: `${next.layout.height || 380}px` }];
+    const height = `${next.layout.height || 380}px`;
+    const box = document.querySelector(`#figure-${id.name} .graph`);
+    if (box) box.style.height = height; // now: Plotly would lay the figure out for the box as it was
+    return [next, { height }];
   },
 
   // New rows, or another choice of them: the table asks again, and stays where it is if it can.
