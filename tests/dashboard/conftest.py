@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
+from tests.new_study import new_study as a_study
 
-from hpsearch.storage import NewStudy, open_store
-from hpsearch.study import Direction, Objective, Order, Trial, TrialState
+from hpsearch.storage import open_store
+from hpsearch.study import Trial, TrialState
 
 TOKEN = "a-token-of-the-tests-0123456789"
 EVIL = "<script>alert('description')</script>"
@@ -15,22 +16,8 @@ TRACEBACK = "Traceback (most recent call last):\n  ...\nValueError: <script>no</
 
 
 def new_study(name, description=""):
-    """A study as it is about to be written."""
-    return NewStudy(
-        name=name,
-        description=description,
-        seed=7,
-        objective=Objective("val_accuracy", Direction.MAXIMIZE),
-        yaml=f"study: {name}\n",
-        resolved={"study": name, "training": {"epochs": 2}, "search": {"backend": "random", "max_trials": 20}},
-        decisive={"seed": 7},
-        hash="0" * 64,
-        backend="random",
-        order=Order.NUMBER,
-        lag=4,
-        threads=1,
-        versions={"keras": "3.15.1"},
-    )
+    """A study of two epochs a trial, as it is about to be written."""
+    return a_study(name, {"training": {"epochs": 2}}, description=description)
 
 
 @pytest.fixture(scope="session")

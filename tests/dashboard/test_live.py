@@ -15,7 +15,7 @@ from hpsearch.storage import open_store
 
 
 @pytest.fixture
-def live(studies_db):  # noqa: F811
+def live(studies_db):  # noqa: F811  # the fixture of that name
     with open_store(studies_db) as store:
         yield Live(store, lambda: open_store(studies_db, read_only=False))
 

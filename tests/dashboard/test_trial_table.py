@@ -15,7 +15,7 @@ def numbers(answer):
     return [record["number"] for record in answer["rowData"]]
 
 
-def test_a_page_holds_the_rows_asked_for_and_says_how_many_there_are(rows, sql):  # noqa: F811
+def test_a_page_holds_the_rows_asked_for_and_says_how_many_there_are(rows, sql):  # noqa: F811  # the fixture of that name
     answer = trial_table.page(rows("random"), Selection(), {"startRow": 10, "endRow": 15})
 
     assert numbers(answer) == [10, 11, 12, 13, 14]
@@ -26,7 +26,7 @@ def test_a_page_holds_the_rows_asked_for_and_says_how_many_there_are(rows, sql):
 
 
 @pytest.mark.parametrize(("sort", "order"), [("desc", "DESC"), ("asc", "ASC")])
-def test_rows_without_a_value_come_last_however_it_is_sorted(rows, sql, sort, order):  # noqa: F811
+def test_rows_without_a_value_come_last_however_it_is_sorted(rows, sql, sort, order):  # noqa: F811  # the fixture of that name
     request = {"startRow": 0, "endRow": 100, "sortModel": [{"colId": "value", "sort": sort}]}
 
     answer = trial_table.page(rows("random"), Selection(), request)
@@ -38,7 +38,7 @@ def test_rows_without_a_value_come_last_however_it_is_sorted(rows, sql, sort, or
     assert numbers(answer) == [number for (number,) in wanted]
 
 
-def test_only_the_chosen_trials_are_counted_and_shown(rows, sql):  # noqa: F811
+def test_only_the_chosen_trials_are_counted_and_shown(rows, sql):  # noqa: F811  # the fixture of that name
     chosen = Selection(states=("complete",), ranges={"units": (32, None)}, choices={"optimizer": ("sgd",)})
 
     answer = trial_table.page(rows("random"), chosen, {"startRow": 0, "endRow": 100})
@@ -57,7 +57,7 @@ def test_only_the_chosen_trials_are_counted_and_shown(rows, sql):  # noqa: F811
 
 
 @pytest.mark.parametrize("study", ["random", "hyperband", "pruned", "one", "empty", "failures"])
-def test_every_study_has_a_table_that_json_can_hold(rows, study):  # noqa: F811
+def test_every_study_has_a_table_that_json_can_hold(rows, study):  # noqa: F811  # the fixture of that name
     answer = trial_table.page(rows(study), Selection(), {})
     definitions = trial_table.column_definitions(rows(study), trial_table.shown_at_first(rows(study)))
 
@@ -65,7 +65,7 @@ def test_every_study_has_a_table_that_json_can_hold(rows, study):  # noqa: F811
     assert [definition["field"] for definition in definitions][:2] == ["number", "state"] or study == "empty"
 
 
-def test_the_grids_filters_and_the_selection_say_the_same(rows):  # noqa: F811
+def test_the_grids_filters_and_the_selection_say_the_same(rows):  # noqa: F811  # the fixture of that name
     chosen = Selection(
         states=("complete",),
         ranges={"units": (16.0, 48.0), "value": (0.2, None), "seconds": (None, 3.0)},
@@ -77,7 +77,7 @@ def test_the_grids_filters_and_the_selection_say_the_same(rows):  # noqa: F811
     assert trial_table.selection_of(rows("random"), model, Selection(states=("complete",))) == chosen
 
 
-def test_a_filter_on_a_column_that_is_not_there_is_left_out(rows):  # noqa: F811
+def test_a_filter_on_a_column_that_is_not_there_is_left_out(rows):  # noqa: F811  # the fixture of that name
     model = {"nonsense": {"filterType": "number", "type": "inRange", "filter": 1, "filterTo": 2}}
 
     assert trial_table.selection_of(rows("random"), model, Selection()) == Selection()

@@ -8,10 +8,11 @@ import sqlite3
 
 import pytest
 from tests.end_to_end.command import hpsearch
+from tests.new_study import new_study
 
 from hpsearch.figures.rows import StudyRows
-from hpsearch.storage import NewStudy, open_store
-from hpsearch.study import Direction, Objective, Order, Trial, TrialState
+from hpsearch.storage import open_store
+from hpsearch.study import Trial, TrialState
 
 PARAMETERS = {
     "learning_rate": {"type": "float", "min": 1e-4, "max": 1e-1, "scale": "log"},
@@ -53,7 +54,7 @@ def studies_db(tmp_path_factory):
     database = folder / "studies.db"
     with open_store(database, create=True) as store:
         for name in ("empty", "failures", "one"):
-            study = store.create_study(_new_study(name))
+            study = store.create_study(new_study(name, {"parameters": PARAMETERS}))
             with store.claim(study.id) as lease, store.writer(lease).transaction() as write:
                 if name == "failures":
                     for number in range(3):
@@ -72,24 +73,6 @@ def studies_db(tmp_path_factory):
                         0, TrialState.COMPLETE, value=0.5, last_value=0.5, best_epoch=1, epochs_done=1, seconds=0.5
                     )
     return database
-
-
-def _new_study(name):
-    return NewStudy(
-        name=name,
-        description="",
-        seed=7,
-        objective=Objective("val_accuracy", Direction.MAXIMIZE),
-        yaml=f"study: {name}\n",
-        resolved={"study": name, "parameters": PARAMETERS, "search": {"backend": "random", "max_trials": 20}},
-        decisive={"seed": 7},
-        hash="0" * 64,
-        backend="random",
-        order=Order.NUMBER,
-        lag=4,
-        threads=1,
-        versions={"keras": "3.15.1"},
-    )
 
 
 @pytest.fixture

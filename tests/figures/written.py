@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 
+from tests.new_study import new_study
+
 from hpsearch.figures.rows import StudyRows
-from hpsearch.storage import NewStudy, open_store
-from hpsearch.study import Direction, Objective, Order, Trial, TrialState
+from hpsearch.storage import open_store
+from hpsearch.study import Direction, Trial, TrialState
 
 ANYWHERE = ("slot-0", "here", "cpu")
 
@@ -19,7 +21,7 @@ def written(folder, parameters, trials, direction=Direction.MAXIMIZE):
         trials: a tuple each: its state, its parameters, and its values by epoch, of which the best is its own.
     """
     with open_store(folder / "studies.db", create=True) as store:
-        study = store.create_study(_new_study(parameters, direction))
+        study = store.create_study(new_study("written", {"parameters": parameters}, direction))
         best = max if direction is Direction.MAXIMIZE else min
         with store.claim(study.id) as lease, store.writer(lease).transaction() as write:
             for number, (state, values, curve) in enumerate(trials):
@@ -40,21 +42,3 @@ def _write(write, number, state, parameters, curve, best):
     else:
         write.end_attempt(number, attempt, state.value)
         write.move(number, state, **found)
-
-
-def _new_study(parameters, direction):
-    return NewStudy(
-        name="written",
-        description="",
-        seed=7,
-        objective=Objective("val_accuracy", direction),
-        yaml="study: written\n",
-        resolved={"study": "written", "parameters": parameters, "search": {"backend": "random", "max_trials": 20}},
-        decisive={"seed": 7},
-        hash="0" * 64,
-        backend="random",
-        order=Order.NUMBER,
-        lag=4,
-        threads=1,
-        versions={"keras": "3.15.1"},
-    )

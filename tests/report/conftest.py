@@ -16,7 +16,7 @@ RECORDED = Path(__file__).parents[2] / "studies.db"
 
 
 @pytest.fixture
-def report(studies_db):  # noqa: F811
+def report(studies_db):  # noqa: F811  # the fixture of that name
     """``report(name)``: the text of a simulated study's page."""
     with open_store(studies_db) as store:
         yield lambda name: study_page(store, store.study(name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hpsearch.storage import attempts_frame, curves_frame, workers_frame
+from hpsearch.storage import attempts_frame, curves_frame
 from hpsearch.study import StudyState, TrialState
 
 
@@ -62,9 +62,9 @@ def test_trials_that_are_not_there_have_no_curves(store, study, train, numbers):
     assert len(curves_frame(store, study.id, numbers)) == 0
 
 
-def test_attempts_and_workers_are_frames_even_where_there_are_none(store, study, train):
+def test_attempts_are_a_frame_and_workers_a_list_even_where_there_are_none(store, study, train):
     assert list(attempts_frame(store, study.id).columns)[:3] == ["trial", "attempt", "worker"]
-    assert len(workers_frame(store, study.id)) == 0
+    assert store.workers(study.id) == []
 
     train(0, [0.1])
 

@@ -65,7 +65,7 @@ def make_app(store: Store, *, hosts: Collection[str] = (), token: str | None = N
 
 def _prepare() -> None:
     """Load what figures are made with while the first browser is still on its way: pandas alone takes half a second."""
-    import pandas  # noqa: F401
+    import pandas  # noqa: F401  # loaded is all it has to be
 
     for name in FIGURES:
         figure_module(name)

@@ -21,7 +21,6 @@ from hpsearch.storage import (
     read_artifact,
     results,
     trials_frame,
-    workers_frame,
 )
 from hpsearch.study import Direction, Study, TrialState
 
@@ -100,11 +99,6 @@ class StudyRows:
         whole = self.whole
         frame = attempts_frame(self._store, self.study.id) if whole is self else whole.attempts
         return frame[frame["trial"].isin(self.trials.index)]
-
-    @cached_property
-    def workers(self) -> pandas.DataFrame:
-        """One row a worker process: ``name, host, device, started_at, ended_at``."""
-        return workers_frame(self._store, self.study.id)
 
     @cached_property
     def failures(self) -> pandas.DataFrame:

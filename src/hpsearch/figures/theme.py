@@ -53,7 +53,7 @@ def new_figure(**layout: Any) -> go.Figure:
         hoverlabel={"align": "left", "namelength": -1},
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
-        uirevision="kept",  # a redrawn figure keeps its zoom and what was hidden
+        uirevision="kept",  # the same figure drawn anew: what a person has done to it stays
         xaxis=axis,
         yaxis=axis,
     )

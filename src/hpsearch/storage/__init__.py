@@ -21,7 +21,6 @@ from hpsearch.storage.frames import (
     epochs_frame,
     failures_frame,
     trials_frame,
-    workers_frame,
 )
 from hpsearch.storage.leases import Lease
 from hpsearch.storage.records import (
@@ -68,6 +67,5 @@ __all__ = [
     "trials_frame",
     "upgrade_database",
     "verify_artifact",
-    "workers_frame",
     "write_artifact",
 ]

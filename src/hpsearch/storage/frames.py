@@ -90,15 +90,6 @@ def failures_frame(store: Store, study_id: int) -> pandas.DataFrame:
     return pandas.DataFrame(rows, columns=["trial", "state", "error_kind", "reason"])
 
 
-def workers_frame(store: Store, study_id: int) -> pandas.DataFrame:
-    """One row a worker process, in the order of their starts: ``name, host, device, started_at, ended_at``."""
-    import pandas
-
-    names = ("name", "host", "device", "started_at", "ended_at")
-    rows = store.workers(study_id)
-    return pandas.DataFrame({name: _column(name, [row[place] for row in rows]) for place, name in enumerate(names)})
-
-
 def _column(name: str, values: list[Any]) -> Any:
     """A column of one type where all present values have one: whole numbers stay whole beside missing ones."""
     import pandas
