@@ -21,7 +21,7 @@ test: $(VENV)/installed-dev
 	KERAS_BACKEND=numpy $(PYTEST) -m "not stress" --ignore $(TENSORFLOW_TESTS) $(SPREAD)
 	KERAS_BACKEND=tensorflow $(PYTEST) $(TENSORFLOW_TESTS) $(SPREAD)
 
-# The same promises over many more kills and seeds than `make test` has time for.
+# The same promises over many more kills and seeds than `make test` has time for, and the steps of the Dockerfile.
 stress: $(VENV)/installed-dev
 	KERAS_BACKEND=numpy $(PYTEST) -m stress --ignore $(TENSORFLOW_TESTS) $(SPREAD)
 

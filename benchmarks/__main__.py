@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "memory_cifar": (),
     "slots_busy": (),
     "dashboard": (),
+    "viewers": (),
 }
 
 

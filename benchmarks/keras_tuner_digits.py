@@ -193,7 +193,7 @@ def row(runs: Mapping[str, Sequence[Run]], name: str, figure: str, required: flo
 def main() -> None:
     """Measure, print the table and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--hyperband-rounds", type=int, default=1)
     parser.add_argument("--keras-tuner", metavar="FOLDER", help=argparse.SUPPRESS)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 # The coordinator's side of hpsearch runs on NumPy, the trainer on TensorFlow; Keras decides once a process.
 BACKEND = os.environ.setdefault("KERAS_BACKEND", "numpy")
+
+# What a shell's script puts into the background is deaf to Ctrl-C, and all that is started from there, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 collect_ignore = [] if BACKEND == "tensorflow" else ["training/tensorflow_side"]
 

@@ -18,6 +18,8 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 
+from hpsearch.cli.main import cli
+
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = ROOT / "docker" / "Dockerfile"
 KNOWN = {"FROM", "ENV", "WORKDIR", "COPY", "RUN", "ENTRYPOINT", "CMD"}
@@ -127,7 +129,20 @@ def test_compose_builds_this_dockerfile_and_runs_its_command():
     assert demo["command"] == json.loads(words["CMD"])
 
 
-@pytest.mark.slow
+def test_compose_serves_the_dashboard_to_this_machine_alone_and_asks_for_a_token():
+    compose = YAML(typ="safe").load(ROOT / "docker" / "compose.yaml")
+    demo, dashboard = compose["services"]["demo"], compose["services"]["dashboard"]
+    command, *arguments = dashboard["command"]
+
+    options = cli.commands[command].make_context(command, arguments).params
+
+    assert (demo["build"], demo["volumes"]) == (dashboard["build"], dashboard["volumes"])
+    assert dashboard["ports"] == [f"127.0.0.1:{options['port']}:{options['port']}"]
+    assert options["database"] == demo["command"][-1]
+    assert str(options["token_file"]) == "dashboard-token"
+
+
+@pytest.mark.stress
 @pytest.mark.timeout(600, func_only=True)  # pip unpacks three gigabytes, which take as long to delete on a slow disk
 def test_the_steps_of_the_dockerfile_run_in_order_in_a_fresh_environment(roomy_folder):
     image = Image(root=roomy_folder / "image", venv=roomy_folder / "venv")

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.end_to_end.command import command, hpsearch
+from tests.made_once import made_once
 
 REPO = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -35,7 +36,10 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     """A folder with studies.db: a real digits study that was retrained, and simulated ones."""
-    folder = tmp_path_factory.mktemp("browser")
+    return made_once(tmp_path_factory, "browser", _make)
+
+
+def _make(folder):
     digits = ["run", REPO / "search_spaces" / "digits_space.yaml", "--workers", 2, "--quiet"]
     few = ["search.max_trials=4", "training.epochs=2", "retrain.epochs=2", f"description={EVIL}"]
     _run(folder, *digits, *(part for setting in few for part in ("--set", setting)))
@@ -73,7 +77,6 @@ limits: {max_consecutive_failures: 10}
 """
     )
     _run(folder, "run", "failing.yaml", "--workers", 1, "--quiet", "--no-retrain")
-    return folder
 
 
 def _run(folder, *arguments):

@@ -130,6 +130,43 @@ def test_brushing_the_parallel_coordinates_filters_table_and_curves(page, server
     )
 
 
+def test_a_brush_that_an_address_gives_is_drawn_and_goes_with_its_chip(page, server):
+    page.goto(f"{server}/study/evil?tab=parameters&where.units=20..50&is.kind=plain")
+    all_drawn(page)
+    assert _brushed(page, "units") == [20, 50]
+    assert _brushed(page, "kind")
+
+    page.locator(".chip", has_text="units").click()
+
+    page.wait_for_function("() => !location.search.includes('where.units')")
+    page.wait_for_function(f"() => !({_BRUSH})('units')")
+    assert _brushed(page, "kind")
+
+
+def test_a_persons_brush_goes_with_its_chip_and_comes_back_with_the_address(page, server):
+    page.goto(f"{server}/study/evil?tab=parameters")
+    all_drawn(page)
+    _brush(page, "units", 0.97, 0.55)
+    page.wait_for_selector(".chip")
+    drawn = _brushed(page, "units")
+
+    page.locator(".chip").first.click()
+    page.wait_for_function(f"() => !({_BRUSH})('units')")
+    page.go_back()
+
+    page.wait_for_function(f"() => ({_BRUSH})('units')")
+    assert _brushed(page, "units") == pytest.approx(drawn, rel=1e-3)
+
+
+_BRUSH = """name => (document.querySelector('#figure-parallel_coordinates .js-plotly-plot').data[0].dimensions
+    .find(each => each.label.includes(name)).constraintrange)"""
+
+
+def _brushed(page, name):
+    """From where to where an axis of the parallel coordinates is brushed; None where it is not."""
+    return page.evaluate(_BRUSH, name)
+
+
 def _brush(page, name, start, end):
     """Drag along an axis of the parallel coordinates, as a person does, between two shares of its height."""
     place = page.evaluate(

@@ -8,6 +8,7 @@ import sqlite3
 
 import pytest
 from tests.end_to_end.command import hpsearch
+from tests.made_once import made_once
 from tests.new_study import new_study
 
 from hpsearch.figures.rows import StudyRows
@@ -45,14 +46,16 @@ STUDIES = {
 @pytest.fixture(scope="session")
 def studies_db(tmp_path_factory):
     """A database with the four studies above, one that has no trial, one of failures only, and one of one trial."""
-    folder = tmp_path_factory.mktemp("figures")
+    return made_once(tmp_path_factory, "figures", _make) / "studies.db"
+
+
+def _make(folder):
     for name, sections in STUDIES.items():
         space = {"study": name, "seed": 7, "parameters": PARAMETERS, **sections}
         (folder / f"{name}.yaml").write_text(json.dumps(space))
         done = hpsearch("run", f"{name}.yaml", "--workers", 2, "--no-retrain", "--quiet", folder=folder)
         assert done.returncode == 0, done.stderr
-    database = folder / "studies.db"
-    with open_store(database, create=True) as store:
+    with open_store(folder / "studies.db", create=True) as store:
         for name in ("empty", "failures", "one"):
             study = store.create_study(new_study(name, {"parameters": PARAMETERS}))
             with store.claim(study.id) as lease, store.writer(lease).transaction() as write:
@@ -72,7 +75,6 @@ def studies_db(tmp_path_factory):
                     write.move(
                         0, TrialState.COMPLETE, value=0.5, last_value=0.5, best_epoch=1, epochs_done=1, seconds=0.5
                     )
-    return database
 
 
 @pytest.fixture

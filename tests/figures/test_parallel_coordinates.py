@@ -159,6 +159,29 @@ def test_what_is_absent_is_chosen_where_it_is_brushed_alone(rows, sql):
     assert 0.5 <= with_numbers["momentum"][0] <= 0.7
 
 
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection(ranges={"learning_rate": (1e-3, 2e-2), "units": (16, 48)}),
+        Selection(ranges={"value": (0.25, 0.75)}, choices={"optimizer": ("sgd",)}),
+        Selection(choices={"optimizer": ("adam", "sgd"), "momentum": ("",)}),
+    ],
+)
+def test_a_selection_is_drawn_as_the_brushes_that_choose_it(rows, selection):
+    facts = parallel_coordinates.facts(rows("random"), brushed=selection)
+
+    drawn = parallel_coordinates.figure(facts).data[0].dimensions
+    brushed = {place: dimension.constraintrange for place, dimension in enumerate(drawn) if dimension.constraintrange}
+
+    assert parallel_coordinates.ranges(facts, brushed) == {**selection.ranges, **selection.choices}
+
+
+def test_a_range_without_an_end_is_brushed_to_the_end_of_the_axis(rows):
+    facts = parallel_coordinates.facts(rows("random"), brushed=Selection(ranges={"value": (0.5, None)}))
+
+    assert facts.brushes["value"] == ((0.5, facts.lines["value"].max()),)
+
+
 def test_choices_of_numbers_stand_evenly_and_null_is_not_absent(tmp_path):
     space = {
         "rate": [1, 0.1, 0.001],

@@ -170,4 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     interrupts.remember()
     gc.set_threshold(_COLLECT_AFTER)
     os.environ["KERAS_BACKEND"] = "numpy"
-    cli.main(args=None if arguments is None else list(arguments), prog_name="hpsearch")
+    try:
+        cli.main(args=None if arguments is None else list(arguments), prog_name="hpsearch")
+    finally:
+        gc.freeze()  # the interpreter's last collections would go through all that was imported: half a second

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 _KEPT_STUDIES = 8
 _KEPT_DRAWINGS = 128
-_ROWS, _DRAWINGS = "rows", "drawings"
+_KEPT_RECENT = 64
+_STAMP = "stamp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,12 @@ class Kept:
                 if key in self._made:
                     found = self._made[key]
                     return found
-            made = make()
+            try:
+                made = make()
+            except BaseException:
+                with self._lock:
+                    self._making.pop(key, None)
+                raise
             with self._lock:
                 self._made[key] = made
                 self._making.pop(key, None)
@@ -78,10 +85,14 @@ class Live:
     Attributes:
         store: opened for reading.
         open_writing: opens the same database for the one action that writes.
+        fresh: for so many seconds what was read counts as what is there: in a study with ten epochs a second each of
+            many viewers would see another change, and each change is drawn.
     """
 
     store: Store
     open_writing: Callable[[], Store]
+    fresh: float = 0.0
+    _recent: Kept = field(default_factory=lambda: Kept(_KEPT_RECENT))
     _rows: Kept = field(default_factory=lambda: Kept(_KEPT_STUDIES))
     _drawings: Kept = field(default_factory=lambda: Kept(_KEPT_DRAWINGS))
 
@@ -89,10 +100,20 @@ class Live:
         """A study by name. StudyNotFound."""
         return self.store.study(name)
 
+    def recent(self, key: Hashable, read: Callable[[], Made]) -> Made:
+        """What `read` gives, or has given within the last `fresh` seconds to another who asked for `key`."""
+        if not self.fresh:
+            return read()
+        return self._recent.get((key, time.monotonic() // self.fresh), read)
+
     def stamp(self, name: str) -> str:
         """A text that is another whenever the study's rows are."""
-        study = self.store.study(name)
-        return repr((study.id, *self.store.stamp(study.id)))
+
+        def read() -> str:
+            study = self.store.study(name)
+            return repr((study.id, *self.store.stamp(study.id)))
+
+        return self.recent((_STAMP, name), read)
 
     def rows(self, name: str) -> StudyRows:
         """The study's rows as they are now."""
@@ -105,9 +126,9 @@ class Live:
 
         return self._rows.get((name, stamp), read)
 
-    def drawing(self, name: str, figure: str, selection: Selection, options: Mapping[str, str]) -> Drawing:
+    def drawing(self, name: str, figure: str, selection: Selection, options: Mapping[str, object]) -> Drawing:
         """A figure of the chosen trials, with what its ``facts`` takes beside the rows."""
-        key = (name, self.stamp(name), figure, repr(selection), tuple(sorted(options.items())))
+        key = (name, self.stamp(name), figure, repr(selection), repr(sorted(options.items())))
 
         def draw() -> Drawing:
             module = figure_module(figure)

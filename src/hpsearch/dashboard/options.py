@@ -19,6 +19,8 @@ OPTIONS: Mapping[str, Mapping[str, Sequence[str] | None]] = {
     "cost": {"against": ("model_parameters", "seconds")},
 }
 
+_BRUSHED = "parallel_coordinates"
+
 
 def allowed(rows: StudyRows, figure: str, given: Mapping[str, str]) -> dict[str, str]:
     """Those of the given options that the figure has, with values that it knows: an address may say anything."""
@@ -40,7 +42,12 @@ def controls(rows: StudyRows, figure: str, address: Address) -> list[Any]:
 
 def views(figure: str, selection: Selection) -> Selection:
     """The trials that a figure shows: the one that is brushed keeps those outside the brush, greyed."""
-    return replace(selection, ranges={}, choices={}) if figure == "parallel_coordinates" else selection
+    return replace(selection, ranges={}, choices={}) if figure == _BRUSHED else selection
+
+
+def brushes(figure: str, selection: Selection) -> dict[str, Selection]:
+    """What the `facts` of the figure that is brushed take besides: what the others show of its trials."""
+    return {"brushed": replace(selection, states=())} if figure == _BRUSHED else {}
 
 
 def _control(rows: StudyRows, figure: str, name: str, choices: Sequence[str] | None, chosen: str | None) -> Any:

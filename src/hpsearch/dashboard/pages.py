@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from typing import Any
 
 from dash import Dash, Input, Output, State, dcc, html
@@ -35,6 +37,19 @@ def install(app: Dash, live: Live) -> None:
         if pathname == "/compare":
             return compare_page.layout(live, search)
         return message("There is no such page.")
+
+
+def expect(live: Live, pathname: str, search: str) -> None:
+    """Begin to draw what a page will ask for, while the browser still reads its scripts."""
+    name = study_of(pathname)
+    if name is None:
+        return
+
+    def draw() -> None:
+        with contextlib.suppress(StudyNotFound):  # the page will say so
+            study_page.layout(live, name, search)
+
+    threading.Thread(target=draw, name="expecting", daemon=True).start()
 
 
 def _frame() -> Any:

@@ -52,19 +52,19 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, name: str) -
     )
 
 
-def figure_box(name: str, title: str, controls: Sequence[Component] = ()) -> Component:
-    """Where a figure will be drawn, with its title, its controls and its caption."""
+def figure_box(name: str, title: str, drawing: Drawing, controls: Sequence[Component] = ()) -> Component:
+    """A figure with its title, its controls and its caption, which is drawn anew where ``drawn`` is given another."""
     return html.Section(
         [
             html.Div([html.H3(title), html.Div(list(controls), className="controls")], className="figure-head"),
             dcc.Graph(
                 id={"type": "figure", "name": name},
                 config=config(name),
-                figure=_PLACEHOLDER,
-                style={"height": "380px"},
+                figure=drawing.figure,
+                style=drawing.style,
                 className="graph",
             ),
-            html.P(id={"type": "caption", "name": name}, className="caption"),
+            html.P(drawing.caption, id={"type": "caption", "name": name}, className="caption"),
             dcc.Store(id={"type": "drawn", "name": name}),
         ],
         className="figure",
@@ -93,15 +93,3 @@ def message(*sentences: str) -> Component:
 
 def _cell(content: Any) -> Any:
     return content if hasattr(content, "to_plotly_json") or isinstance(content, list) else short(content)
-
-
-_PLACEHOLDER: Mapping[str, Any] = {
-    "data": [],
-    "layout": {
-        "xaxis": {"visible": False},
-        "yaxis": {"visible": False},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "height": 380,
-    },
-}

@@ -41,6 +41,7 @@ _INDEX = """<!DOCTYPE html>
 </footer>
 </body>
 </html>"""
+_FRESH_SECONDS = 0.75  # with a page's beat and a drawing, a new epoch is seen within three
 _WORTH_PACKING = 1000  # bytes
 _PACKING_LEVEL = 5  # of nine: answers are packed while people wait
 
@@ -52,13 +53,13 @@ def make_app(store: Store, *, hosts: Collection[str] = (), token: str | None = N
         hosts: names that it answers to, beside ``localhost`` and where it was reached.
         token: that everybody has to know; None where nobody has to.
     """
-    live = Live(store, lambda: open_store(store.path, read_only=False))
+    live = Live(store, lambda: open_store(store.path, read_only=False), fresh=_FRESH_SECONDS)
     threading.Thread(target=_prepare, name="preparing", daemon=True).start()
     app = _dash()
     pages.install(app, live)
     server: FastAPI = app.server
     api.install(server, live)
-    server.router.routes.append(Route("/{path:path}", _Page(server), methods=["GET"]))
+    server.router.routes.append(Route("/{path:path}", _Page(server, live), methods=["GET"]))
     packed = GZipMiddleware(server, minimum_size=_WORTH_PACKING, compresslevel=_PACKING_LEVEL)
     return Guard(packed, hosts=hosts, token=token, scripts=app.csp_hashes())
 
@@ -103,8 +104,11 @@ def _plotly() -> str:
 class _Page:
     """Answers with the one page that Dash has, whatever the address: which study it shows is decided in it."""
 
-    def __init__(self, server: FastAPI) -> None:
+    def __init__(self, server: FastAPI, live: Live) -> None:
         self._server = server
+        self._live = live
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("raw_path") or scope["path"].encode()
+        pages.expect(self._live, path.decode("latin-1"), scope["query_string"].decode("latin-1"))
         await self._server({**scope, "method": "GET", "path": "/", "raw_path": b"/"}, receive, send)

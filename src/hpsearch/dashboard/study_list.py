@@ -13,6 +13,7 @@ from hpsearch.dashboard.progress import left_of
 from hpsearch.study import StudyState
 from hpsearch.wording import duration, number
 
+_LISTED = "listed"
 _COLUMNS = ("", "study", "state", "best", "progress", "time left", "trials", "search")
 
 
@@ -41,11 +42,11 @@ def install(app: Dash, live: Live) -> None:
         Output("study-list-stamp", "data"),
         Input("beat", "n_intervals"),
         State("study-list-stamp", "data"),
+        State({"type": "chosen", "study": ALL}, "value"),
     )
-    def list_studies(beats: int | None, seen: str | None) -> tuple[Any, Any]:
-        studies = live.store.studies()
-        left = {study.name: left_of(live.store, study) for study in studies}
-        stamp = repr([(study, left[study.name]) for study in studies])
+    def list_studies(beats: int | None, seen: str | None, chosen: list[list[str]]) -> tuple[Any, Any]:
+        studies = live.recent(_LISTED, lambda: [(study, left_of(live.store, study)) for study in live.store.studies()])
+        stamp = repr(studies)
         if stamp == seen:
             return no_update, no_update
         if not studies:
@@ -55,7 +56,7 @@ def install(app: Dash, live: Live) -> None:
                 dcc.Checklist(
                     options=[{"label": html.Span(f"compare {study.name}", className="hidden"), "value": study.name}],
                     id={"type": "chosen", "study": study.name},
-                    value=[],
+                    value=[study.name] if [study.name] in chosen else [],
                 ),
                 html.Div(
                     [
@@ -65,12 +66,12 @@ def install(app: Dash, live: Live) -> None:
                 ),
                 badge(study.state.value),
                 [number(study.best_value), html.Div(study.metric, className="quiet")],
-                bar(study.ended, left[study.name].planned_trials),
-                _time_left(study.state, left[study.name].seconds),
+                bar(study.ended, left.planned_trials),
+                _time_left(study.state, left.seconds),
                 counts(study.counts),
                 study.backend,
             ]
-            for study in reversed(studies)
+            for study, left in reversed(studies)
         ]
         return table(_COLUMNS, rows, name="The studies of this database, the newest first"), stamp
 

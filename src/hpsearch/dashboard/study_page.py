@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,8 @@ from hpsearch.dashboard import trial_table
 from hpsearch.dashboard.address import OVERVIEW, Address, study_of
 from hpsearch.dashboard.chosen import chips, without
 from hpsearch.dashboard.facts_tab import facts_tab
-from hpsearch.dashboard.live import Live
-from hpsearch.dashboard.options import allowed, controls, default, views
+from hpsearch.dashboard.live import Drawing, Live
+from hpsearch.dashboard.options import allowed, brushes, controls, default, views
 from hpsearch.dashboard.parts import badge, bar, counts, figure_box
 from hpsearch.dashboard.progress import left_of
 from hpsearch.dashboard.trial_panel import trial_panel
@@ -42,19 +43,21 @@ _TAB_OF = {  # a figure that is named nowhere stands on the first tab
     "timeline": COST,
     "cost": COST,
 } | dict.fromkeys(RETRAIN_FIGURES, RETRAINED)
+_NEWS = "news"
 _ONLY_HYPERBAND = {"funnel"}
 
 
 def layout(live: Live, name: str, search: str | None) -> Any:
-    """The page of a study, its figures still empty. StudyNotFound.
+    """The page of a study. StudyNotFound.
 
-    What its callbacks would answer at first is there already: each round of them would be seen as a wait.
+    All that its callbacks would answer at first is there already: each round of them would be seen as a wait.
     """
     rows = live.rows(name)
     shown = trial_table.shown_at_first(rows)
     address = Address.from_search(search)
     tab = _tab(address)
     seen, about = _news(live, name)
+    panel, panel_class = _panel(live, name, address)
     return html.Div(
         [
             html.Div(about, id="study-head", **{"aria-live": "polite"}),
@@ -118,6 +121,7 @@ def layout(live: Live, name: str, search: str | None) -> Any:
                         columnDefs=trial_table.column_definitions(rows, shown),
                         defaultColDef={"sortable": True, "resizable": True, "floatingFilter": False},
                         columnSize="autoSize",
+                        filterModel=trial_table.filter_model(rows, address.selection),
                         getRowId="params.data.id",
                         dashGridOptions={
                             "cacheBlockSize": trial_table.PAGE,
@@ -131,7 +135,7 @@ def layout(live: Live, name: str, search: str | None) -> Any:
                 ],
                 id="trials-box",
             ),
-            html.Aside(id="trial-panel", className="panel", **{"aria-label": "One trial"}),
+            html.Aside(panel, id="trial-panel", className=panel_class, **{"aria-label": "One trial"}),
             dcc.Store(id="stamp", data=seen),
             dcc.Store(id="tab", data=tab),
             dcc.Store(id="chosen", data=_chosen(address)),
@@ -160,10 +164,14 @@ def _states(address: Address) -> list[str]:
 
 def _news(live: Live, name: str) -> tuple[list[str], Any]:
     """Something that is another whenever the page must be, and the page's head."""
-    summary = live.store.summary(name)
-    planned = left_of(live.store, summary)
-    asked = bool(live.store.pending_actions(summary.id))
-    return [live.stamp(name), repr((summary, planned, asked))], head(summary, planned, asked)
+
+    def read() -> tuple[list[str], Any]:
+        summary = live.store.summary(name)
+        planned = left_of(live.store, summary)
+        asked = bool(live.store.pending_actions(summary.id))
+        return [live.stamp(name), repr((summary, planned, asked))], head(summary, planned, asked)
+
+    return live.recent((_NEWS, name), read)
 
 
 def head(study: StudySummary, planned: Any, asked: bool) -> Any:
@@ -195,7 +203,7 @@ def head(study: StudySummary, planned: Any, asked: bool) -> Any:
 
 
 def tab_content(live: Live, name: str, tab: str, address: Address) -> Any:
-    """The boxes of a tab's figures."""
+    """The figures of a tab, or what else is on it."""
     if tab == FACTS:
         return facts_tab(live, name)
     has_rungs = "bracket" in live.rows(name).trials and bool(live.rows(name).trials["bracket"].notna().any())
@@ -207,8 +215,25 @@ def tab_content(live: Live, name: str, tab: str, address: Address) -> Any:
     if tab == PARAMETERS:  # beside the table: both follow the brush
         wanted.append("learning_curves")
     return [
-        figure_box(figure, figure_module(figure).TITLE, controls(live.rows(name), figure, address)) for figure in wanted
+        figure_box(
+            figure,
+            figure_module(figure).TITLE,
+            _drawing(live, name, figure, address.selection, address.options_of(figure)),
+            controls(live.rows(name), figure, address),
+        )
+        for figure in wanted
     ]
+
+
+def _drawing(live: Live, name: str, figure: str, selection: Selection, options: Mapping[str, str]) -> Drawing:
+    """A figure as it is to be shown; of the options it takes those that it knows."""
+    given = allowed(live.rows(name), figure, options) | brushes(figure, selection)
+    return live.drawing(name, figure, views(figure, selection), given)
+
+
+def _panel(live: Live, name: str, address: Address) -> tuple[Any, str]:
+    """What is told of the trial that is open, and the panel's class."""
+    return (None, "panel") if address.trial is None else (trial_panel(live, name, address.trial), "panel open")
 
 
 def install(app: Dash, live: Live) -> None:
@@ -283,6 +308,7 @@ def _draw(app: Dash, live: Live) -> None:
         State({"type": "option", "name": MATCH, "option": ALL}, "id"),
         State({"type": "caption", "name": MATCH}, "id"),
         State("url", "pathname"),
+        prevent_initial_call=True,
     )
     def draw(
         stamp: Any,
@@ -296,9 +322,7 @@ def _draw(app: Dash, live: Live) -> None:
         if name is None or stamp is None or figure not in FIGURES:
             return no_update, no_update
         given = {each["option"]: choice for each, choice in zip(ids, values, strict=True) if choice is not None}
-        rows = live.rows(name)
-        selection = Address.from_search(chosen).selection
-        drawing = live.drawing(name, figure, views(figure, selection), allowed(rows, figure, given))
+        drawing = _drawing(live, name, figure, Address.from_search(chosen).selection, given)
         return drawing.figure, drawing.caption
 
     app.clientside_callback(
@@ -307,6 +331,7 @@ def _draw(app: Dash, live: Live) -> None:
         Output({"type": "figure", "name": MATCH}, "style"),
         Input({"type": "drawn", "name": MATCH}, "data"),
         State({"type": "drawn", "name": MATCH}, "id"),
+        prevent_initial_call=True,
     )
 
     @app.callback(
@@ -315,12 +340,11 @@ def _draw(app: Dash, live: Live) -> None:
         Input("url", "search"),
         Input("stamp", "data"),
         State("url", "pathname"),
+        prevent_initial_call=True,
     )
     def open_trial(search: str, stamp: Any, pathname: str) -> tuple[Any, str]:
-        name, trial = study_of(pathname), Address.from_search(search).trial
-        if name is None or trial is None:
-            return None, "panel"
-        return trial_panel(live, name, trial), "panel open"
+        name = study_of(pathname)
+        return (no_update, no_update) if name is None else _panel(live, name, Address.from_search(search))
 
 
 def _choose(app: Dash, live: Live) -> None:
@@ -450,6 +474,7 @@ def _list_trials(app: Dash, live: Live) -> None:
         Input("chosen", "data"),
         State("trials", "filterModel"),
         State("url", "pathname"),
+        prevent_initial_call=True,
     )
     def show_filters(chosen: str | None, shown: dict[str, Any] | None, pathname: str) -> Any:
         name = study_of(pathname)

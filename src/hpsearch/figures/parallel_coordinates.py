@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from hpsearch.figures.axes import ParameterAxis, axes, colour_ends, measured, shortened
 from hpsearch.figures.rows import StudyRows
+from hpsearch.figures.selection import Selection
 from hpsearch.figures.theme import SCALE, TEXT, new_figure, nothing_to_draw, plain
 from hpsearch.wording import in_words
 
@@ -22,6 +23,9 @@ TITLE = "Parallel coordinates"
 ABSENT = "absent"
 _MARGIN = 0.15  # of an axis, between its lowest number and the place of what is absent
 _DIGITS = 6  # of a brush's ends
+_HALF = 0.4  # of the way from a choice to the next, as a brush is drawn about it
+
+Pairs = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class ParallelCoordinates:
             the best last, which is on top.
         axes: in drawn order, the objective last.
         trials: how many have a value; of more than are drawn the best are.
+        brushes: by column, the places from and to which are chosen; the lines outside are grey.
         colours: the values at the ends of the scale, the smaller first.
     """
 
@@ -65,10 +70,15 @@ class ParallelCoordinates:
     metric: str
     is_maximized: bool
     colours: tuple[float, float] = field(default=(0.0, 1.0))
+    brushes: Mapping[str, Pairs] = field(default_factory=dict)
 
 
-def facts(rows: StudyRows, most: int = 2000) -> ParallelCoordinates:
-    """Places of the complete and pruned trials, of the `most` best where there are more."""
+def facts(rows: StudyRows, most: int = 2000, brushed: Selection | None = None) -> ParallelCoordinates:
+    """Places of the complete and pruned trials, of the `most` best where there are more.
+
+    Args:
+        brushed: whose ranges and choices are shown as brushes on the axes.
+    """
     trials = measured(rows)
     drawn = trials.head(most).iloc[::-1]
     lines = drawn[["number", "state"]].copy()
@@ -79,7 +89,9 @@ def facts(rows: StudyRows, most: int = 2000) -> ParallelCoordinates:
     lines["value"] = drawn["value"].astype("float64")
     objective = Axis("value", rows.metric, is_objective=True)
     ends = colour_ends(drawn["value"], rows.is_maximized) if len(drawn) else (0.0, 1.0)
-    return ParallelCoordinates(lines, [*found, objective], len(trials), rows.metric, rows.is_maximized, ends)
+    drawn_axes = [*found, objective]
+    brushes = {axis.column: _brushes(axis, lines[axis.column], brushed) for axis in drawn_axes} if brushed else {}
+    return ParallelCoordinates(lines, drawn_axes, len(trials), rows.metric, rows.is_maximized, ends, brushes)
 
 
 def _placed(parameter: ParameterAxis, values: numpy.ndarray[Any, Any]) -> tuple[Axis, numpy.ndarray[Any, Any]]:
@@ -161,6 +173,28 @@ def ranges(
     return found
 
 
+def _brushes(axis: Axis, places: pandas.Series[Any], brushed: Selection) -> Pairs:
+    """Where on an axis a selection chooses: what `ranges` makes of these is that selection again."""
+    present = places[places != axis.absent]
+    lowest, highest = (float(present.min()), float(present.max())) if len(present) else (0.0, 0.0)
+    wanted = brushed.choices.get(axis.column, ())
+    found = [(at - _HALF, at + _HALF) for at, text in enumerate(axis.choices) if text in wanted]
+    if axis.absent is not None and "" in wanted:
+        room = _HALF * (lowest - axis.absent)
+        found.insert(0, (axis.absent - room, axis.absent + room))
+    if not axis.choices and axis.column in brushed.ranges:
+        low, high = (_place(end, axis.is_log) for end in brushed.ranges[axis.column])
+        found.append((lowest if low is None else low, highest if high is None else high))
+    return tuple(found)
+
+
+def _place(end: float | None, is_log: bool) -> float | None:
+    """Where an end of a range stands; None at the end of the axis."""
+    if end is None or not math.isfinite(end) or (is_log and end <= 0):
+        return None
+    return math.log10(end) if is_log else end
+
+
 def _pairs(brushed: Sequence[Any]) -> list[tuple[float, float]]:
     """The pairs of places, rising."""
     pairs = brushed if brushed and isinstance(brushed[0], Sequence) else [brushed] if brushed else []
@@ -191,9 +225,13 @@ def figure(facts: ParallelCoordinates) -> go.Figure:
     sign = 1 if facts.is_maximized else -1  # lines of higher colours are drawn over the others
     longest = max([len(shortened(text)) for _, text in facts.axes[0].ticks], default=0)  # written left of its axis
     drawn = new_figure(height=420, margin={"l": max(56, 16 + 7 * longest), "r": 72, "t": 110, "b": 24})
+    # other brushes are another figure: Plotly would keep those that a person has drawn, though they were taken away
+    drawn.update_layout(uirevision=f"{drawn.layout.uirevision} {dict(facts.brushes)}")
     drawn.add_trace(
         go.Parcoords(
-            dimensions=[_dimension(axis, facts.lines[axis.column]) for axis in facts.axes],
+            dimensions=[
+                _dimension(axis, facts.lines[axis.column], facts.brushes.get(axis.column, ())) for axis in facts.axes
+            ],
             line={
                 "color": (sign * facts.lines["value"]).to_numpy("float32"),
                 "colorscale": SCALE,
@@ -209,7 +247,7 @@ def figure(facts: ParallelCoordinates) -> go.Figure:
     return drawn
 
 
-def _dimension(axis: Axis, places: pandas.Series[Any]) -> dict[str, Any]:
+def _dimension(axis: Axis, places: pandas.Series[Any], brushes: Pairs) -> dict[str, Any]:
     low, high = float(places.min()), float(places.max())
     found = {
         "name": axis.column,
@@ -218,6 +256,8 @@ def _dimension(axis: Axis, places: pandas.Series[Any]) -> dict[str, Any]:
         "range": [low, high] if low < high else [low - 0.5, high + 0.5],
         "multiselect": bool(axis.choices),
     }
+    if brushes:
+        found["constraintrange"] = [list(pair) for pair in brushes] if len(brushes) > 1 else list(brushes[0])
     if axis.ticks:
         found |= {"tickvals": [at for at, _ in axis.ticks], "ticktext": _distinct([text for _, text in axis.ticks])}
     return found

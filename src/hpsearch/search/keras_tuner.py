@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hpsearch.lean import OFFERED_BY_KERAS, without
+from hpsearch.lean import lean_keras
 from hpsearch.search.backend import NoProposal, Proposal, Verdict
 from hpsearch.space.parameters import Parameter
 from hpsearch.space.settings import SearchSettings
 from hpsearch.study import Objective, Trial, TrialState, derive_seed
 
-with without(*OFFERED_BY_KERAS):
+with lean_keras():
     from hpsearch.search.keras_tuner_oracles import HyperbandOracle, RandomOracle, Recorded
     from hpsearch.search.keras_tuner_space import decode
 

@@ -1,4 +1,4 @@
-"""Keras Tuner's Bayesian optimisation, exact after a restart. The only oracle that needs scikit-learn."""
+"""Keras Tuner's Bayesian optimisation, exact after a restart. The only oracle that needs scikit-learn and SciPy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 import keras_tuner
 import numpy as np
-import sklearn
+import scipy.optimize
+import sklearn.exceptions
+import sklearn.gaussian_process
 from keras_tuner.src.tuners import bayesian
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
@@ -21,7 +23,9 @@ from hpsearch.study import derive_seed
 # Several threads make a process of this size slower, by far on a busy machine, and their number decides its last bits.
 _THREADS = ThreadpoolController()
 
-bayesian.sklearn = sklearn  # Keras Tuner may have been imported without it, to start sooner
+# Keras Tuner may have been imported without them, to start sooner
+bayesian.sklearn = sklearn
+bayesian.scipy = scipy
 
 
 class BayesianOracle(Recorded, keras_tuner.oracles.BayesianOptimizationOracle):

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.errors import BuildError, ConfigError
-from hpsearch.lean import OFFERED_BY_KERAS, without
+from hpsearch.lean import lean_keras
 from hpsearch.space.catalogue import DataFacts, Kind, Signature
 from hpsearch.space.configuration import Configuration
 from hpsearch.space.problems import show
@@ -233,7 +233,7 @@ class KerasCatalogue:
 
 def _keras_room(name: str) -> ModuleType:
     """A module of `training` that stands on Keras; the first one loads it."""
-    with without(*OFFERED_BY_KERAS):
+    with lean_keras():
         return importlib.import_module(f"hpsearch.training.{name}")
 
 

@@ -31,6 +31,23 @@ const choose = (figure, traces, layout = {}) => {
   }
 };
 
+// Whether a figure that is drawn anew would look as it does: a person's own brush comes back with the address.
+const looksTheSame = (plot, last, next) => {
+  const ofBrushes = ["constraintrange", "uirevision"];
+  const unbrushed = (figure) => JSON.stringify(figure, (name, value) => (ofBrushes.includes(name) ? undefined : value));
+  const brushes = (figure) =>
+    figure.data.flatMap((trace) => (trace.dimensions || []).map((dimension) => (dimension.constraintrange || []).flat()));
+  if (!last || unbrushed(last) !== unbrushed(next)) return false;
+  const [mine, theirs] = [brushes(plot), brushes(next)];
+  const spans = next.data.flatMap((trace) => (trace.dimensions || []).map(({ range }) => range[1] - range[0]));
+  return mine.length === theirs.length && mine.every(
+    (ends, axis) =>
+      ends.length === theirs[axis].length &&
+      ends.every((end, place) => Math.abs(end - theirs[axis][place]) <= 1e-4 * spans[axis]),
+  );
+};
+const drawnBefore = {};
+
 window.dash_clientside = window.dash_clientside || {};
 window.dash_clientside.hpsearch = {
   // A brush of the parallel coordinates: the ranges of all its axes, by place.
@@ -54,6 +71,11 @@ window.dash_clientside.hpsearch = {
     if (!drawn) return [dash_clientside.no_update, dash_clientside.no_update];
     const next = structuredClone(drawn);
     const plot = document.querySelector(`#figure-${id.name} .js-plotly-plot`);
+    const isBrushed = id.name === "parallel_coordinates";
+    if (isBrushed && plot && plot.layout && looksTheSame(plot, drawnBefore.last, drawn)) {
+      return [dash_clientside.no_update, dash_clientside.no_update];
+    }
+    if (isBrushed) drawnBefore.last = drawn;
     if (plot && plot.layout && plot.layout.uirevision === next.layout.uirevision) keep(plot, next);
     const height = `${next.layout.height || 380}px`;
     const box = document.querySelector(`#figure-${id.name} .graph`);
