@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+import click
 import psutil
 import pytest
 from ruamel.yaml import YAML
@@ -134,7 +135,8 @@ def test_compose_serves_the_dashboard_to_this_machine_alone_and_asks_for_a_token
     demo, dashboard = compose["services"]["demo"], compose["services"]["dashboard"]
     command, *arguments = dashboard["command"]
 
-    options = cli.commands[command].make_context(command, arguments).params
+    program = cli.get_command(click.Context(cli), command)
+    options = program.make_context(command, arguments).params
 
     assert (demo["build"], demo["volumes"]) == (dashboard["build"], dashboard["volumes"])
     assert dashboard["ports"] == [f"127.0.0.1:{options['port']}:{options['port']}"]

@@ -109,6 +109,6 @@ class _Page:
         self._live = live
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._server({**scope, "method": "GET", "path": "/", "raw_path": b"/"}, receive, send)
         path = scope.get("raw_path") or scope["path"].encode()
         pages.expect(self._live, path.decode("latin-1"), scope["query_string"].decode("latin-1"))
-        await self._server({**scope, "method": "GET", "path": "/", "raw_path": b"/"}, receive, send)

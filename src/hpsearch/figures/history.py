@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas
 
 TITLE = "Optimization history"
-_DRAWN = 2000  # points; more are slow without a graphics card, and cover one another
+_DRAWN = 1000  # points; more are slow without a graphics card, and cover one another
 By = Literal["trial", "time"]
 
 
