@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,9 +59,11 @@ def later(*modules: str) -> Iterator[None]:
 
 @contextmanager
 def lean_keras() -> Iterator[None]:
-    """For importing Keras and what stands on it, with no more than it takes to build models."""
-    is_numpy = os.environ.get("KERAS_BACKEND") == "numpy"
-    with without(*_OFFERED_BY_KERAS), later(*_SELDOM_USED if is_numpy else ()):
+    """For importing Keras and what stands on it, with no more than it takes to build models.
+
+    For its backends NumPy and TensorFlow: on JAX it could not start.
+    """
+    with without(*_OFFERED_BY_KERAS), later(*_SELDOM_USED):
         yield
 
 

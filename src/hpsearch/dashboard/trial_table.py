@@ -17,6 +17,7 @@ PAGE = 100  # rows that the grid asks for at once
 _OWN = ("number", "state", "value", "best_epoch", "epochs_done", "epochs", "rung", "bracket", "parent", "seconds")
 _MORE = ("model_parameters", "error_kind")
 _HIDDEN = {"best_epoch", "epochs", "bracket", "parent"}  # until they are chosen
+_WIDE = 125  # pixels: six digits of a small number, the mark of a filter; columns are fitted before there are rows
 _ONE_END = {"greaterThanOrEqual": 0, "lessThanOrEqual": 1}
 
 
@@ -107,6 +108,7 @@ def _definition(rows: StudyRows, name: str, *, hide: bool) -> dict[str, Any]:
         return definition | {"filter": False, "width": 110}
     if _is_number(rows.trials[name]):
         return definition | {
+            "minWidth": _WIDE,
             "type": "rightAligned",
             "filter": "agNumberColumnFilter",
             "filterParams": {

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas
 
 TITLE = "Optimization history"
+_FEW = 10  # trials, each with a tick
 _DRAWN = 1000  # points; more are slow without a graphics card, and cover one another
 By = Literal["trial", "time"]
 
@@ -131,7 +132,10 @@ def figure(facts: History) -> go.Figure:
             y=facts.target, line={"color": GREY, "dash": "dash"}, annotation_text="target", annotation_font_color=GREY
         )
     drawn.update_layout(
-        xaxis_title="trial" if facts.by == "trial" else "hours since the study was created",
+        xaxis={
+            "title": {"text": "trial" if facts.by == "trial" else "hours since the study was created"},
+            "dtick": 1 if facts.by == "trial" and facts.last < _FEW else None,  # no half trials
+        },
         yaxis_title=plain(in_words(facts.metric)),
         yaxis2={"overlaying": "y", "range": [-0.05, 1], "visible": False, "fixedrange": True},
     )
