@@ -1,6 +1,6 @@
 """hpsearch against Keras Tuner's own Tuner on digits: the same space, the same numbers of trials and epochs.
 
-    python -m benchmarks.keras_tuner_digits [--rounds 1] [--trials 20] [--hyperband-rounds 1]
+    python -m benchmarks.keras_tuner_digits [--rounds 2] [--trials 20] [--hyperband-rounds 1]
 
 Each program runs in a process of its own and is timed from its start to its end, imports included. They take turns, so
 that a slow spell of the machine meets all of them. Keras Tuner trains one trial at a time; hpsearch is timed with one

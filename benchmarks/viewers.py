@@ -1,6 +1,6 @@
 """What it costs a running study that people watch it: the same search with twenty viewers of its page, and with none.
 
-    python -m benchmarks.viewers [--rounds 2] [--viewers 20] [--trials 100]
+    python -m benchmarks.viewers [--rounds 2] [--viewers 20] [--trials 60]
 
 A simulated search of one worker that finishes an epoch every 30 ms, so that the page changes as fast as it can, beside
 a dashboard of its database on the same machine. A viewer asks what the page asks: every beat whether there is news, and
@@ -215,7 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--viewers", type=int, default=20)
-    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--trials", type=int, default=60)
     arguments = parser.parse_args()
     contenders = {
         f"{arguments.viewers} viewers": lambda: search(arguments.viewers, arguments.trials),

@@ -46,7 +46,7 @@ def without(*packages: str) -> Iterator[None]:
 def later(*modules: str) -> Iterator[None]:
     """Within it, importing one of `modules` that is not loaded yet gives a promise: it is loaded on first use.
 
-    Whoever looks into it at once, to see whether it is there, finds that it is not.
+    It is not to be looked into at once: what of it would be used within is not there.
     """
     promised = [name for name in modules if name not in sys.modules]
     sys.modules.update({name: _Promise(name) for name in promised})
@@ -94,6 +94,8 @@ class _PromisedName:
         return self._kept()(*arguments, **named)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
         return getattr(self._kept(), name)
 
     def _kept(self) -> Any:

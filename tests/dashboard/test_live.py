@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from tests.figures.conftest import studies_db  # noqa: F401  # a fixture
 
 from hpsearch.dashboard.live import Kept, Live
+from hpsearch.dashboard.pages import expect
 from hpsearch.dashboard.progress import left_of, planned
+from hpsearch.dashboard.study_page import layout
 from hpsearch.figures.selection import Selection
 from hpsearch.storage import open_store
 
@@ -54,6 +57,27 @@ def test_only_the_last_few_are_kept():
 def test_a_study_that_has_not_changed_is_read_and_drawn_once(live):
     assert live.rows("random") is live.rows("random")
     assert live.drawing("random", "history", Selection(), {}) is live.drawing("random", "history", Selection(), {})
+
+
+def test_what_was_read_counts_for_a_while_for_all_who_ask(monkeypatch):
+    now, read = [0.0], []
+    monkeypatch.setattr("hpsearch.dashboard.live.time", SimpleNamespace(monotonic=lambda: now[0]))
+    live = Live(store=None, open_writing=None, fresh=0.75)
+
+    for now[0] in (0.0, 0.7, 0.8, 1.4, 1.6):
+        live.recent("key", lambda: read.append(now[0]))
+
+    assert read == [0.0, 0.8, 1.6]
+
+
+def test_what_a_page_will_ask_for_is_drawn_ahead(live):
+    expect(live, "/study/random", "states=complete")
+
+    ahead = live.drawing("random", "history", Selection(states=("complete",)), {})
+    layout(live, "random", "?states=complete")
+
+    assert live.drawing("random", "history", Selection(states=("complete",)), {}) is ahead
+    assert len(live._drawings._made) == 3  # of the first tab, and no other
 
 
 def test_a_figure_shows_only_the_chosen_trials(live):

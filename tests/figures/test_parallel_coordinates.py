@@ -102,10 +102,10 @@ def test_more_trials_than_are_drawn_are_told_of(rows):
 def test_a_brush_over_numbers_chooses_the_trials_between_its_ends(rows, sql, column, low, high, condition):
     study = rows("random")
     facts = parallel_coordinates.facts(study)
-    place = [axis.column for axis in facts.axes].index(column)
-    ends = [math.log10(low), math.log10(high)] if facts.axes[place].is_log else [low, high]
+    (axis,) = (axis for axis in facts.axes if axis.column == column)
+    ends = [math.log10(low), math.log10(high)] if axis.is_log else [low, high]
 
-    found = parallel_coordinates.ranges(facts, {place: ends})
+    found = parallel_coordinates.ranges(facts, {column: ends})
 
     chosen = Selection(ranges=found).of(study.trials)
     expected = sql(
@@ -121,8 +121,8 @@ def test_a_brush_over_all_of_an_axis_keeps_its_ends(rows):
     study = rows("random")
     facts = parallel_coordinates.facts(study)
     everything = {
-        place: [facts.lines[axis.column].min(), facts.lines[axis.column].max()]
-        for place, axis in enumerate(facts.axes)
+        axis.column: [facts.lines[axis.column].min(), facts.lines[axis.column].max()]
+        for axis in facts.axes
         if not axis.choices and axis.absent is None
     }
 
@@ -133,21 +133,20 @@ def test_a_brush_over_all_of_an_axis_keeps_its_ends(rows):
 
 def test_brushes_over_choices_choose_them_by_name(rows):
     facts = parallel_coordinates.facts(rows("random"))
-    place = [axis.column for axis in facts.axes].index("optimizer")
-
-    assert parallel_coordinates.ranges(facts, {place: [-0.2, 0.2]}) == {"optimizer": ("adam",)}
-    assert parallel_coordinates.ranges(facts, {place: [[-0.2, 0.2], [0.8, 1.1]]}) == {"optimizer": ("adam", "sgd")}
-    assert parallel_coordinates.ranges(facts, {place: []}) == {}
+    assert parallel_coordinates.ranges(facts, {"optimizer": [-0.2, 0.2]}) == {"optimizer": ("adam",)}
+    assert parallel_coordinates.ranges(facts, {"optimizer": [[-0.2, 0.2], [0.8, 1.1]]}) == {
+        "optimizer": ("adam", "sgd")
+    }
+    assert parallel_coordinates.ranges(facts, {"optimizer": []}) == {}
 
 
 def test_what_is_absent_is_chosen_where_it_is_brushed_alone(rows, sql):
     study = rows("random")
     facts = parallel_coordinates.facts(study)
-    place = [axis.column for axis in facts.axes].index("momentum")
-    axis = facts.axes[place]
+    (axis,) = (axis for axis in facts.axes if axis.column == "momentum")
 
-    alone = parallel_coordinates.ranges(facts, {place: [axis.absent - 0.01, axis.absent + 0.01]})
-    with_numbers = parallel_coordinates.ranges(facts, {place: [axis.absent, 0.7]})
+    alone = parallel_coordinates.ranges(facts, {"momentum": [axis.absent - 0.01, axis.absent + 0.01]})
+    with_numbers = parallel_coordinates.ranges(facts, {"momentum": [axis.absent, 0.7]})
 
     adam = sql(
         "SELECT trials.number FROM trials JOIN studies s ON s.id = study_id "
@@ -171,15 +170,21 @@ def test_a_selection_is_drawn_as_the_brushes_that_choose_it(rows, selection):
     facts = parallel_coordinates.facts(rows("random"), brushed=selection)
 
     drawn = parallel_coordinates.figure(facts).data[0].dimensions
-    brushed = {place: dimension.constraintrange for place, dimension in enumerate(drawn) if dimension.constraintrange}
+    brushed = {dimension.name: dimension.constraintrange for dimension in drawn if dimension.constraintrange}
 
     assert parallel_coordinates.ranges(facts, brushed) == {**selection.ranges, **selection.choices}
 
 
 def test_a_range_without_an_end_is_brushed_to_the_end_of_the_axis(rows):
-    facts = parallel_coordinates.facts(rows("random"), brushed=Selection(ranges={"value": (0.5, None)}))
+    facts = parallel_coordinates.facts(rows("random"), brushed=Selection(ranges={"value": (0.2, None)}))
 
-    assert facts.brushes["value"] == ((0.5, facts.lines["value"].max()),)
+    assert facts.brushes["value"] == ((0.2, facts.lines["value"].max()),)
+
+
+def test_a_range_beyond_the_values_is_brushed_where_no_trial_is(rows):
+    facts = parallel_coordinates.facts(rows("random"), brushed=Selection(ranges={"value": (2.0, None)}))
+
+    assert facts.brushes["value"] == ((2.0, 2.0),)
 
 
 def test_choices_of_numbers_stand_evenly_and_null_is_not_absent(tmp_path):

@@ -117,8 +117,9 @@ class Live:
 
     def rows(self, name: str) -> StudyRows:
         """The study's rows as they are now."""
-        stamp = self.stamp(name)
+        return self._rows_at(name, self.stamp(name))
 
+    def _rows_at(self, name: str, stamp: str) -> StudyRows:
         def read() -> StudyRows:
             rows = StudyRows(self.store, self.store.study(name))
             _ = rows.trials  # now, while others wait: not by each of them
@@ -128,11 +129,12 @@ class Live:
 
     def drawing(self, name: str, figure: str, selection: Selection, options: Mapping[str, object]) -> Drawing:
         """A figure of the chosen trials, with what its ``facts`` takes beside the rows."""
-        key = (name, self.stamp(name), figure, repr(selection), repr(sorted(options.items())))
+        stamp = self.stamp(name)
+        key = (name, stamp, figure, repr(selection), repr(sorted(options.items())))
 
         def draw() -> Drawing:
             module = figure_module(figure)
-            facts = module.facts(self.rows(name).selected(selection), **options)
+            facts = module.facts(self._rows_at(name, stamp).selected(selection), **options)
             drawn = module.figure(facts).to_plotly_json()
             return Drawing(drawn, module.caption(facts) if drawn["data"] else "")  # an empty one says why itself
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from typing import Any
 
 from dash import Dash, Input, Output, State, dcc, html
@@ -40,16 +38,10 @@ def install(app: Dash, live: Live) -> None:
 
 
 def expect(live: Live, pathname: str, search: str) -> None:
-    """Begin to draw what a page will ask for, while the browser still reads its scripts."""
+    """Draw what a page will ask for. What is wrong with it is raised here, too, and the page will say so."""
     name = study_of(pathname)
-    if name is None:
-        return
-
-    def draw() -> None:
-        with contextlib.suppress(StudyNotFound):  # the page will say so
-            study_page.layout(live, name, search)
-
-    threading.Thread(target=draw, name="expecting", daemon=True).start()
+    if name is not None:
+        study_page.layout(live, name, search)
 
 
 def _frame() -> Any:

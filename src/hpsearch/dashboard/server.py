@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
 
@@ -42,6 +43,7 @@ _INDEX = """<!DOCTYPE html>
 </body>
 </html>"""
 _FRESH_SECONDS = 0.75  # with a page's beat and a drawing, a new epoch is seen within three
+_DRAW_AHEAD = 2  # pages at once
 _WORTH_PACKING = 1000  # bytes
 _PACKING_LEVEL = 5  # of nine: answers are packed while people wait
 
@@ -107,8 +109,12 @@ class _Page:
     def __init__(self, server: FastAPI, live: Live) -> None:
         self._server = server
         self._live = live
+        self._ahead = ThreadPoolExecutor(_DRAW_AHEAD, thread_name_prefix="ahead")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._server({**scope, "method": "GET", "path": "/", "raw_path": b"/"}, receive, send)
-        path = scope.get("raw_path") or scope["path"].encode()
-        pages.expect(self._live, path.decode("latin-1"), scope["query_string"].decode("latin-1"))
+        if scope["method"] == "GET":  # begin to draw while the browser still reads the scripts
+            path = scope.get("raw_path") or scope["path"].encode()
+            self._ahead.submit(
+                pages.expect, self._live, path.decode("latin-1"), scope["query_string"].decode("latin-1")
+            )

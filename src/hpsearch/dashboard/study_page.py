@@ -139,6 +139,8 @@ def layout(live: Live, name: str, search: str | None) -> Any:
             dcc.Store(id="stamp", data=seen),
             dcc.Store(id="tab", data=tab),
             dcc.Store(id="chosen", data=_chosen(address)),
+            dcc.Store(id="tab-drawn-for"),
+            dcc.Store(id="again"),
             dcc.Store(id="brushed"),
             dcc.Store(id="wish"),
             dcc.ConfirmDialog(
@@ -290,20 +292,35 @@ def _watch(app: Dash, live: Live) -> None:
 def _draw(app: Dash, live: Live) -> None:
     @app.callback(
         Output("tab-content", "children"),
+        Output("tab-drawn-for", "data"),
         Input("tab", "data"),
         State("url", "pathname"),
         State("url", "search"),
         prevent_initial_call=True,
     )
-    def open_tab(tab: str | None, pathname: str, search: str) -> Any:
-        name = study_of(pathname)
-        return no_update if name is None or tab is None else tab_content(live, name, tab, Address.from_search(search))
+    def open_tab(tab: str | None, pathname: str, search: str) -> tuple[Any, Any]:
+        name, address = study_of(pathname), Address.from_search(search)
+        if name is None or tab is None:
+            return no_update, no_update
+        seen, _ = _news(live, name)
+        return tab_content(live, name, tab, address), [seen, _chosen(address)]
+
+    # what has changed while the tab was being drawn has drawn the figures of the tab before
+    app.clientside_callback(
+        ClientsideFunction("hpsearch", "drawAgain"),
+        Output("again", "data"),
+        Input("tab-drawn-for", "data"),
+        State("stamp", "data"),
+        State("chosen", "data"),
+        prevent_initial_call=True,
+    )
 
     @app.callback(
         Output({"type": "drawn", "name": MATCH}, "data"),
         Output({"type": "caption", "name": MATCH}, "children"),
         Input("stamp", "data"),
         Input("chosen", "data"),
+        Input("again", "data"),
         Input({"type": "option", "name": MATCH, "option": ALL}, "value"),
         State({"type": "option", "name": MATCH, "option": ALL}, "id"),
         State({"type": "caption", "name": MATCH}, "id"),
@@ -313,6 +330,7 @@ def _draw(app: Dash, live: Live) -> None:
     def draw(
         stamp: Any,
         chosen: str | None,
+        again: int | None,
         values: list[str | None],
         ids: list[dict[str, str]],
         box: dict[str, str],
@@ -374,8 +392,9 @@ def _choose(app: Dash, live: Live) -> None:
 
     # not an output of the callback above: Dash would see a circle, as the address sets what it is made from
     app.clientside_callback(
-        "function(search) { dash_clientside.set_props('url', {search}); }",
+        ClientsideFunction("hpsearch", "go"),
         Input("wish", "data"),
+        State({"type": "figure", "name": ALL}, "id"),
         prevent_initial_call=True,
     )
 
@@ -430,14 +449,23 @@ def _clicked(click: Any) -> int | None:
 
 
 def _brushed(rows: StudyRows, before: Selection, constraints: dict[str, Any]) -> Selection:
-    """The selection after the axes of the parallel coordinates were brushed; it says all that they can choose."""
+    """The selection after the axes of the parallel coordinates were brushed.
+
+    Args:
+        constraints: of all brushed axes by column; what is as it was drawn is no news about that column.
+    """
     from hpsearch.figures import parallel_coordinates
 
-    drawn = parallel_coordinates.facts(rows.selected(views("parallel_coordinates", before)))
-    found = parallel_coordinates.ranges(drawn, {int(place): ends for place, ends in constraints.items()})
-    of_axes = {axis.column for axis in drawn.axes}
-    ranges = {column: ends for column, ends in before.ranges.items() if column not in of_axes}
-    choices = {column: values for column, values in before.choices.items() if column not in of_axes}
+    figure = "parallel_coordinates"
+    drawn = parallel_coordinates.facts(rows.selected(views(figure, before)), brushed=brushes(figure, before)["brushed"])
+    moved = {
+        axis.column: constraints.get(axis.column, ())
+        for axis in drawn.axes
+        if parallel_coordinates.places_of(constraints.get(axis.column, ())) != drawn.brushes.get(axis.column, ())
+    }
+    found = parallel_coordinates.ranges(drawn, moved)
+    ranges = {column: ends for column, ends in before.ranges.items() if column not in moved}
+    choices = {column: values for column, values in before.choices.items() if column not in moved}
     for column, ends in found.items():
         if isinstance(ends, tuple) and len(ends) == 2 and not isinstance(ends[0], str):
             ranges[column] = ends

@@ -143,7 +143,7 @@ def _round_step(step: float) -> float:
 
 
 def ranges(
-    facts: ParallelCoordinates, constraintranges: Mapping[int, Sequence[Any]]
+    facts: ParallelCoordinates, constraintranges: Mapping[str, Sequence[Any]]
 ) -> dict[str, tuple[float, float] | tuple[str, ...]]:
     """What brushes on the drawn axes choose, by column: from and to of numbers, choices as texts.
 
@@ -152,11 +152,11 @@ def ranges(
     axis of numbers count from the lowest to the highest.
 
     Args:
-        constraintranges: by place in `facts.axes`, as Plotly says: a pair of places or a list of pairs.
+        constraintranges: by column, as Plotly says: a pair of places or a list of pairs.
     """
     found: dict[str, tuple[float, float] | tuple[str, ...]] = {}
-    for place, brushed in constraintranges.items():
-        axis, pairs = facts.axes[place], _pairs(brushed)
+    for axis in facts.axes:
+        pairs = places_of(constraintranges.get(axis.column, ()))
         if not pairs:
             continue
         has_absent = axis.absent is not None and any(low <= axis.absent <= high for low, high in pairs)
@@ -174,7 +174,7 @@ def ranges(
 
 
 def _brushes(axis: Axis, places: pandas.Series[Any], brushed: Selection) -> Pairs:
-    """Where on an axis a selection chooses: what `ranges` makes of these is that selection again."""
+    """Where on an axis a selection chooses; `ranges` makes that selection of it again, with ends where it has none."""
     present = places[places != axis.absent]
     lowest, highest = (float(present.min()), float(present.max())) if len(present) else (0.0, 0.0)
     wanted = brushed.choices.get(axis.column, ())
@@ -184,7 +184,8 @@ def _brushes(axis: Axis, places: pandas.Series[Any], brushed: Selection) -> Pair
         found.insert(0, (axis.absent - room, axis.absent + room))
     if not axis.choices and axis.column in brushed.ranges:
         low, high = (_place(end, axis.is_log) for end in brushed.ranges[axis.column])
-        found.append((lowest if low is None else low, highest if high is None else high))
+        low = min(lowest, highest if high is None else high) if low is None else low
+        found.append((low, max(highest, low) if high is None else high))
     return tuple(found)
 
 
@@ -195,10 +196,10 @@ def _place(end: float | None, is_log: bool) -> float | None:
     return math.log10(end) if is_log else end
 
 
-def _pairs(brushed: Sequence[Any]) -> list[tuple[float, float]]:
-    """The pairs of places, rising."""
+def places_of(brushed: Sequence[Any]) -> Pairs:
+    """The pairs of places of a ``constraintrange``, rising."""
     pairs = brushed if brushed and isinstance(brushed[0], Sequence) else [brushed] if brushed else []
-    return sorted((min(pair), max(pair)) for pair in pairs)
+    return tuple(sorted((min(pair), max(pair)) for pair in pairs))
 
 
 def _natural(low: float, high: float, is_log: bool) -> tuple[float, float]:
@@ -225,8 +226,6 @@ def figure(facts: ParallelCoordinates) -> go.Figure:
     sign = 1 if facts.is_maximized else -1  # lines of higher colours are drawn over the others
     longest = max([len(shortened(text)) for _, text in facts.axes[0].ticks], default=0)  # written left of its axis
     drawn = new_figure(height=420, margin={"l": max(56, 16 + 7 * longest), "r": 72, "t": 110, "b": 24})
-    # other brushes are another figure: Plotly would keep those that a person has drawn, though they were taken away
-    drawn.update_layout(uirevision=f"{drawn.layout.uirevision} {dict(facts.brushes)}")
     drawn.add_trace(
         go.Parcoords(
             dimensions=[

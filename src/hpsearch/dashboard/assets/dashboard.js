@@ -31,38 +31,36 @@ const choose = (figure, traces, layout = {}) => {
   }
 };
 
-// Whether a figure that is drawn anew would look as it does: a person's own brush comes back with the address.
-const looksTheSame = (plot, last, next) => {
-  const ofBrushes = ["constraintrange", "uirevision"];
-  const unbrushed = (figure) => JSON.stringify(figure, (name, value) => (ofBrushes.includes(name) ? undefined : value));
-  const brushes = (figure) =>
-    figure.data.flatMap((trace) => (trace.dimensions || []).map((dimension) => (dimension.constraintrange || []).flat()));
-  if (!last || unbrushed(last) !== unbrushed(next)) return false;
-  const [mine, theirs] = [brushes(plot), brushes(next)];
-  const spans = next.data.flatMap((trace) => (trace.dimensions || []).map(({ range }) => range[1] - range[0]));
-  return mine.length === theirs.length && mine.every(
-    (ends, axis) =>
-      ends.length === theirs[axis].length &&
-      ends.every((end, place) => Math.abs(end - theirs[axis][place]) <= 1e-4 * spans[axis]),
-  );
+// The parallel coordinates as they were drawn last, and the revision that only this drawing has.
+let lastBrushed = { drawn: null, revision: null, count: 0 };
+
+const axes = (figure) => figure.data.flatMap((trace) => trace.dimensions || []);
+
+// Whether they would look as they do: a person's own brush comes back with the address.
+const looksTheSame = (plot, next) => {
+  const unbrushed = (figure) =>
+    JSON.stringify(figure, (name, value) => (name === "constraintrange" ? undefined : value));
+  if (plot.layout.uirevision !== lastBrushed.revision || unbrushed(lastBrushed.drawn) !== unbrushed(next)) return false;
+  const shown = new Map(axes(plot).map((axis) => [axis.name, (axis.constraintrange || []).flat()]));
+  return axes(next).every(({ name, range, constraintrange }) => {
+    const [mine, theirs] = [shown.get(name) || [], (constraintrange || []).flat()];
+    const near = 1e-4 * (range[1] - range[0]);
+    return mine.length === theirs.length && mine.every((end, place) => Math.abs(end - theirs[place]) <= near);
+  });
 };
-const drawnBefore = {};
 
 window.dash_clientside = window.dash_clientside || {};
 window.dash_clientside.hpsearch = {
-  // A brush of the parallel coordinates: the ranges of all its axes, by place.
+  // A brush of the parallel coordinates: the ranges of all its axes, by name, for axes can be moved.
   brushed: function () {
     const { triggered } = dash_clientside.callback_context;
     const box = document.querySelector("#figure-parallel_coordinates .js-plotly-plot");
     if (!box || !triggered.some((one) => one.prop_id.includes('"parallel_coordinates"') && one.value)) {
       return dash_clientside.no_update;
     }
-    const dimensions = (box.data.find((trace) => trace.type === "parcoords") || {}).dimensions || [];
-    const ranges = {};
-    dimensions.forEach((dimension, place) => {
-      if (dimension.constraintrange) ranges[place] = dimension.constraintrange;
-    });
-    return ranges;
+    return Object.fromEntries(
+      axes(box).flatMap(({ name, constraintrange }) => (constraintrange ? [[name, constraintrange]] : [])),
+    );
   },
 
   // A figure drawn anew, as large as it wants to be, with what a person has done to the one before it: Dash tells Plotly
@@ -71,16 +69,32 @@ window.dash_clientside.hpsearch = {
     if (!drawn) return [dash_clientside.no_update, dash_clientside.no_update];
     const next = structuredClone(drawn);
     const plot = document.querySelector(`#figure-${id.name} .js-plotly-plot`);
-    const isBrushed = id.name === "parallel_coordinates";
-    if (isBrushed && plot && plot.layout && looksTheSame(plot, drawnBefore.last, drawn)) {
-      return [dash_clientside.no_update, dash_clientside.no_update];
+    if (id.name === "parallel_coordinates") {
+      if (plot && plot.layout && looksTheSame(plot, drawn)) {
+        return [dash_clientside.no_update, dash_clientside.no_update];
+      }
+      dash_clientside.set_props({ type: "figure", name: id.name }, { restyleData: null }); // the next may equal it
+      const count = lastBrushed.count + 1;
+      lastBrushed = { drawn, revision: `drawn ${count}`, count };
+      next.layout.uirevision = lastBrushed.revision; // Plotly would keep brushes that a person has drawn, and taken away
     }
-    if (isBrushed) drawnBefore.last = drawn;
     if (plot && plot.layout && plot.layout.uirevision === next.layout.uirevision) keep(plot, next);
     const height = `${next.layout.height || 380}px`;
     const box = document.querySelector(`#figure-${id.name} .graph`);
     if (box) box.style.height = height; // now: Plotly would lay the figure out for the box as it was
     return [next, { height }];
+  },
+
+  // To another address of the page. Dash tells of no click and no brush that equals the one before: so that there is none.
+  go: function (search, figures) {
+    dash_clientside.set_props("url", { search });
+    figures.forEach((id) => dash_clientside.set_props(id, { clickData: null }));
+    if (!/[?&]trial=/.test(search)) dash_clientside.set_props("trials", { selectedRows: [] });
+  },
+
+  // A tab whose figures were drawn for other rows, or another choice of them, than the page has by now.
+  drawAgain: function (drawnFor, stamp, chosen) {
+    return JSON.stringify(drawnFor) === JSON.stringify([stamp, chosen]) ? dash_clientside.no_update : Date.now();
   },
 
   // New rows, or another choice of them: the table asks again, and stays where it is if it can.
