@@ -19,8 +19,8 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "commands": (),
     "memory_cifar": (),
     "slots_busy": (),
-    "dashboard": (),
-    "viewers": (),
+    "dashboard": ("--rounds", "1"),
+    "viewers": ("--rounds", "1"),
 }
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.browser.conftest import EVIL, all_drawn
-from tests.end_to_end.command import start
+from tests.end_to_end.command import hpsearch, start
 
 from hpsearch.figures.registry import FIGURES, RETRAIN_FIGURES, figure_module
 
@@ -79,6 +80,22 @@ def test_a_tab_is_part_of_the_address_and_the_keyboard_reaches_it(page, server):
     assert EVIL in page.locator("pre.yaml").inner_text()
     page.go_back()
     page.wait_for_selector(".figure")
+
+
+def test_studies_that_are_ticked_stay_so_while_others_run(page, server, folder):
+    page.goto(server)
+    for name in ("evil", "halving"):
+        page.get_by_role("checkbox", name=f"compare {name}").check()
+    page.wait_for_selector("#compare-chosen.primary")
+
+    done = hpsearch("run", "halving.yaml", "--set", "study=another", "--quiet", "--no-retrain", folder=folder)
+    assert done.returncode == 0, done.stderr
+    page.wait_for_selector("tr:has-text('another')")
+
+    page.wait_for_selector("#compare-chosen.primary")
+    address = page.locator("#compare-chosen").get_attribute("href")
+    assert sorted(parse_qs(urlsplit(address).query)["study"]) == ["evil", "halving"]
+    assert page.locator("#study-list input:checked").count() == 2
 
 
 def test_states_filter_every_figure_and_the_table(page, server, folder):

@@ -42,9 +42,8 @@ def install(app: Dash, live: Live) -> None:
         Output("study-list-stamp", "data"),
         Input("beat", "n_intervals"),
         State("study-list-stamp", "data"),
-        State({"type": "chosen", "study": ALL}, "value"),
     )
-    def list_studies(beats: int | None, seen: str | None, chosen: list[list[str]]) -> tuple[Any, Any]:
+    def list_studies(beats: int | None, seen: str | None) -> tuple[Any, Any]:
         studies = live.recent(_LISTED, lambda: [(study, left_of(live.store, study)) for study in live.store.studies()])
         stamp = repr(studies)
         if stamp == seen:
@@ -56,7 +55,9 @@ def install(app: Dash, live: Live) -> None:
                 dcc.Checklist(
                     options=[{"label": html.Span(f"compare {study.name}", className="hidden"), "value": study.name}],
                     id={"type": "chosen", "study": study.name},
-                    value=[study.name] if [study.name] in chosen else [],
+                    value=[],
+                    persistence=True,  # a tick outlives the table, which is made anew with each change
+                    persistence_type="memory",
                 ),
                 html.Div(
                     [
