@@ -102,6 +102,7 @@ class Viewer(threading.Thread):
                 "inputs": [
                     {"id": "stamp", "property": "data", "value": stamp},
                     {"id": "chosen", "property": "data", "value": ""},
+                    {"id": "again", "property": "data", "value": None},
                     [],
                 ],
                 "changedPropIds": ["stamp.data"],

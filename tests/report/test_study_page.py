@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import html
+from dataclasses import replace
 
 import pytest
+from tests.new_study import new_study
 from tests.report.reading import Page
 
 from hpsearch.figures.embedding import plotly_js
 from hpsearch.figures.registry import RETRAIN_FIGURES, SEARCH_FIGURES
 from hpsearch.report.sections import SECTIONS
 from hpsearch.report.study_page import study_page
-from hpsearch.storage import NewStudy, open_store
-from hpsearch.study import Direction, Objective, Order, Trial, TrialState
+from hpsearch.storage import open_store
+from hpsearch.study import Trial, TrialState
 
 ALL = ["random", "hyperband", "pruned", "minimized", "one", "empty", "failures"]
 EVIL = "</script><script>window.evil = 1</script><img src=x onerror=evil()>"
@@ -140,26 +142,9 @@ def a_study(folder, trials=(), failed=(), *, evaluated=False):
 
 
 def evil_study():
-    return NewStudy(
-        name="evil",
-        description=EVIL,
-        seed=7,
-        objective=Objective("val_accuracy", Direction.MAXIMIZE),
-        yaml=f"study: evil\n# {EVIL}\n",
-        resolved={
-            "study": "evil",
-            "parameters": {"kind": [EVIL, "plain"]},
-            "search": {"backend": "random", "max_trials": 20},
-            "training": {"trainer": "simulated"},
-        },
-        decisive={"seed": 7},
-        hash="0" * 64,
-        backend="random",
-        order=Order.NUMBER,
-        lag=4,
-        threads=1,
-        versions={"keras": EVIL},
-    )
+    resolved = {"parameters": {"kind": [EVIL, "plain"]}, "training": {"trainer": "simulated"}}
+    made = new_study("evil", resolved, description=EVIL)
+    return replace(made, yaml=f"study: evil\n# {EVIL}\n", versions={"keras": EVIL})
 
 
 def test_all_figures_of_a_retrained_model_are_there(recorded_page):

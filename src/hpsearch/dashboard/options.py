@@ -47,7 +47,7 @@ def views(figure: str, selection: Selection) -> Selection:
 
 def brushes(figure: str, selection: Selection) -> dict[str, Selection]:
     """What the `facts` of the figure that is brushed take besides: what the others show of its trials."""
-    return {"brushed": replace(selection, states=())} if figure == _BRUSHED else {}
+    return {"brushed": selection} if figure == _BRUSHED else {}
 
 
 def _control(rows: StudyRows, figure: str, name: str, choices: Sequence[str] | None, chosen: str | None) -> Any:

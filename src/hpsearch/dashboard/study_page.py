@@ -456,8 +456,7 @@ def _brushed(rows: StudyRows, before: Selection, constraints: dict[str, Any]) ->
     """
     from hpsearch.figures import parallel_coordinates
 
-    figure = "parallel_coordinates"
-    drawn = parallel_coordinates.facts(rows.selected(views(figure, before)), brushed=brushes(figure, before)["brushed"])
+    drawn = parallel_coordinates.facts(rows.selected(views("parallel_coordinates", before)), brushed=before)
     moved = {
         axis.column: constraints.get(axis.column, ())
         for axis in drawn.axes
