@@ -21,16 +21,24 @@ def query(folder, sql, *values):
         return connection.execute(sql, values).fetchall()
 
 
-def count_trials(folder, study, condition="true"):
-    """How many trials of a study fit a condition on ``t``, a row of trials."""
-    counted = f"SELECT count(*) FROM trials t JOIN studies s ON s.id = t.study_id WHERE s.name = ? AND {condition}"
-    return query(folder, counted, study)[0][0]
+def trials_with(folder, study, condition="true"):
+    """Numbers of a study's trials that fit a condition on ``t``, a row of trials."""
+    numbers = f"SELECT t.number FROM trials t JOIN studies s ON s.id = t.study_id WHERE s.name = ? AND {condition}"
+    return [number for (number,) in query(folder, numbers, study)]
 
 
-def rows_shown(page):
-    """Numbers of the trials in the table, from top to bottom."""
-    cells = page.locator('#trials .ag-row [col-id="number"]')
-    return [int(text) for text in cells.all_inner_texts() if text]
+def in_the_table(page, trials):
+    """Wait until the table counts as many trials as there are in `trials`, and shows some of them and no other."""
+    page.wait_for_function(
+        """trials => {
+            const table = document.querySelector('#trials [aria-rowcount]');
+            const numbers = [...document.querySelectorAll('#trials .ag-row [col-id="number"]')]
+                .map(cell => cell.innerText).filter(text => text !== '').map(Number);
+            return table !== null && Number(table.getAttribute('aria-rowcount')) === trials.length + 1
+                && numbers.length > 0 && numbers.every(number => trials.includes(number));
+        }""",
+        arg=trials,
+    )
 
 
 def test_the_list_shows_every_study_with_its_best_and_state(page, server, folder):
@@ -101,35 +109,31 @@ def test_studies_that_are_ticked_stay_so_while_others_run(page, server, folder):
 def test_states_filter_every_figure_and_the_table(page, server, folder):
     page.goto(f"{server}/study/evil?states=failed")
     all_drawn(page)
-    page.wait_for_selector("#trials .ag-row")
 
-    failed = count_trials(folder, "evil", "t.state = 'failed'")
-    assert len(rows_shown(page)) == failed
+    failed = trials_with(folder, "evil", "t.state = 'failed'")
+    in_the_table(page, failed)
     drawn = page.evaluate(
         "document.querySelector('#figure-history .js-plotly-plot').calcdata"
         ".map(points => [points[0].trace.name, points.length])"
     )
     assert {name for name, _ in drawn} == {"failed"}
-    assert sum(count for _, count in drawn) == failed
+    assert sum(count for _, count in drawn) == len(failed)
 
 
 def test_a_filter_of_the_table_is_the_filter_of_the_page(page, server, folder):
     page.goto(f"{server}/study/evil?where.units=16..32")
     all_drawn(page)
-    page.wait_for_selector("#trials .ag-row")
-    few = count_trials(
-        folder, "evil", "t.id IN (SELECT trial_id FROM trial_parameters WHERE name = 'units' AND value_integer <= 32)"
-    )
-    assert len(rows_shown(page)) == min(few, len(rows_shown(page))) > 0
+    units = "SELECT trial_id FROM trial_parameters WHERE name = 'units' AND value_integer <= 32"
+    in_the_table(page, trials_with(folder, "evil", f"t.id IN ({units})"))
 
     page.locator(".chip").first.click()
 
     page.wait_for_function("() => !location.search.includes('where')")
     page.wait_for_selector(".chip", state="detached")
-    every = count_trials(folder, "evil", "value IS NOT NULL")
+    in_the_table(page, trials_with(folder, "evil"))
     page.wait_for_function(
         "every => document.querySelector('#figure-history .caption').textContent.startsWith(every + ' trials')",
-        arg=every,
+        arg=len(trials_with(folder, "evil", "value IS NOT NULL")),
     )
 
 
@@ -285,7 +289,7 @@ search: {backend: random, max_trials: 500}
     running = start("run", "live.yaml", "--workers", 1, "--quiet", "--no-retrain", folder=folder)
     try:
         deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and not count_trials(folder, "live", "value IS NOT NULL"):
+        while time.monotonic() < deadline and not trials_with(folder, "live", "value IS NOT NULL"):
             time.sleep(0.1)
         page.goto(f"{server}/study/live")
         all_drawn(page)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -192,6 +193,32 @@ def test_a_sampled_configuration_names_the_active_parameters_and_resolves_withou
 @given(st.dictionaries(st.sampled_from([*DOCUMENT, "other"]), garbage))
 def test_garbage_in_sections_is_refused_in_words(document):
     attempt(document)
+
+
+NO_SWITCHES = [
+    {"switch": None},
+    {"switch": "$optimizer", "case": {"sgd": 1}},
+    {"switch": "$optimizer", "cases": {}},
+    {"switch": "$optimizer", "cases": [1]},
+    {"switch": "$optimizer", "cases": [["sgd", 2, 3]]},
+    {"switch": "$optimizer", "cases": {"sgd": {"switch": 1}}, "default": [{"switch": 2}]},
+]
+
+
+@pytest.mark.parametrize("part", NO_SWITCHES, ids=str)
+def test_a_switch_that_is_none_is_refused_in_words_wherever_it_stands(part):
+    wanted = [place for place in PLACES[1:] if "cases" not in place]  # what lies in a case is no place of its own
+    keys = ("metrics", "epochs", "learning_rate_schedule", "keep", "validation", "snapshots", "optimizer")
+    wanted += [("retrain", key) for key in keys] + [("training", key) for key in keys]
+    for place in wanted:
+        for wrapped in (part, {"Activation": part}) if place[0] == "model" else (part,):
+            document = copy.deepcopy(DOCUMENT)
+            inner = document
+            for key in place[:-1]:
+                inner = inner[key]
+            inner[place[-1]] = copy.deepcopy(wrapped)
+
+            assert attempt(document) is None, place
 
 
 @settings(max_examples=400, deadline=None)

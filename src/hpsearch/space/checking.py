@@ -76,13 +76,15 @@ class Checker:
         Returns:
             Whether no mistake was found, a mistake in what `tree` rests on included.
         """
-        if (
-            contains_broken(tree)
-            or not self.names_are_known(tree, scope, place)
-            or not self._switches_are_sound(tree, scope, place)
-        ):
-            return False
-        return _Trial(self, tree, scope, place, check).run()
+        return self.is_resolvable(tree, scope, place) and _Trial(self, tree, scope, place, check).run()
+
+    def is_resolvable(self, tree: Plain, scope: Scope, place: Place) -> bool:
+        """Whether `tree` can be resolved: every name in it is known and every switch is one; mistakes are recorded."""
+        return (
+            not contains_broken(tree)
+            and self.names_are_known(tree, scope, place)
+            and self._switches_are_sound(tree, scope, place)
+        )
 
     # Names ---------------------------------------------------------------------------------------------------------
 
@@ -146,15 +148,15 @@ class Checker:
 
     def switch(self, tree: Mapping[str, Plain], scope: Scope, place: Place) -> list[tuple[Plain, Scope, Place]] | None:
         """The cases of a switch, its default included, each with its own scope and place; None after a mistake."""
-        before = len(self.problems)
-        for key in tree:
-            if key not in SWITCH_KEYS and not isinstance(tree[key], Broken):
+        unknown = [key for key in tree if key not in SWITCH_KEYS]
+        for key in unknown:
+            if not isinstance(tree[key], Broken):
                 self.problems.add((*place, key), f"A switch has no key `{key}`{did_you_mean(key, SWITCH_KEYS)}")
         cases = tree.get("cases")
-        misspelt = "cases" not in tree and nearest("cases", [key for key in tree if key not in SWITCH_KEYS]) is not None
-        if not misspelt and (not (isinstance(cases, dict | Pairs) or _is_list_of_pairs(cases)) or not cases):
+        has_cases = bool(cases) and (isinstance(cases, dict | Pairs) or _is_list_of_pairs(cases))
+        if not has_cases and ("cases" in tree or nearest("cases", unknown) is None):
             self.problems.add(place, "A switch needs `cases`: a mapping of values to what they lead to.")
-        if misspelt or len(self.problems) > before or contains_broken(tree["switch"]):
+        if unknown or not has_cases or contains_broken(tree["switch"]):
             return None
         subject, at = tree["switch"], (*place, "switch")
         try:
@@ -263,7 +265,7 @@ class Checker:
         return name not in self.vocabulary.constants and name not in self.vocabulary.built_in
 
     def values_reaching(self, tree: Plain, scope: Scope) -> list[Plain]:
-        """The different values that `tree` can have at `scope`, absences left out."""
+        """The different values that the resolvable `tree` can have at `scope`, absences left out."""
         found: dict[str, Plain] = {}
         for world in islice(self.vocabulary.worlds(scope, names_in(tree)), 10_000):
             try:

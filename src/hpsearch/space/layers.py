@@ -166,7 +166,7 @@ class LayerCheck:
 
     def _layer(self, item: Plain, scope: Scope, place: Place) -> None:
         name, value = split_item(item)
-        if name == "Activation" and not contains_broken(item) and self._checker.names_are_known(item, scope, place):
+        if name == "Activation" and self._checker.is_resolvable(item, scope, place):
             tree = value.get("activation") if isinstance(value, dict) and not is_switch(value) else value
             functions = [name for name in self._checker.values_reaching(tree, scope) if isinstance(name, str)]
             self._checker.check(item, scope, place, partial(self._activation_faults, functions=functions))

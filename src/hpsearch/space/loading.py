@@ -39,7 +39,7 @@ from hpsearch.space.training_settings import (
     is_off,
     share_or_count_faults,
 )
-from hpsearch.space.values import BROKEN, Pairs, Plain, Scalar, Section, contains_broken, is_whole, json_form
+from hpsearch.space.values import BROKEN, Pairs, Plain, Scalar, Section, is_whole, json_form
 
 SECTIONS = (
     "study",
@@ -285,13 +285,11 @@ class _Loading:
         return objective, SettingRules(self._catalogue, measured)
 
     def _stored_metrics(self, checker: Checker, tree: Plain) -> list[str]:
-        if contains_broken(tree) or (not isinstance(tree, list) and not is_switch(tree)):
+        if not isinstance(tree, list) and not is_switch(tree):
             return []
-        before = len(self._problems)
         silent = Checker(checker.vocabulary, self._catalogue, Problems())
-        if not silent.names_are_known(tree, Scope(), ()):
+        if not silent.is_resolvable(tree, Scope(), ()):
             return []
-        assert before == len(self._problems)
         names = []
         for metrics in silent.values_reaching(tree, Scope()):
             rules = SettingRules(self._catalogue, ())
@@ -340,7 +338,7 @@ class _Loading:
         epochs = budget if budget is not None else tree.get("epochs", BROKEN)
         together = {"learning_rate_schedule": tree.get("learning_rate_schedule"), "epochs": epochs}
         silent = Checker(checker.vocabulary, self._catalogue, Problems())
-        if silent.names_are_known(together, Scope(), ()):
+        if silent.is_resolvable(together, Scope(), ()):
             checker.check(together, Scope(), ("training",), horizon_faults)
 
     def _budget(self) -> Plain:
@@ -358,10 +356,8 @@ class _Loading:
 
     def _fixed_epochs(self, checker: Checker, tree: Plain) -> Plain:
         """The largest value of `training.epochs`: a trial's full budget is one number of the study."""
-        if contains_broken(tree):
-            return BROKEN
         silent = Checker(checker.vocabulary, self._catalogue, Problems())
-        if not silent.names_are_known(tree, Scope(), ()):
+        if not silent.is_resolvable(tree, Scope(), ()):
             return BROKEN
         values = [value for value in silent.values_reaching(tree, Scope()) if is_whole(value) and value >= 1]
         return int(max(values)) if values else BROKEN
