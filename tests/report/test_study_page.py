@@ -10,7 +10,7 @@ import pytest
 from tests.new_study import new_study
 from tests.report.reading import Page
 
-from hpsearch.figures.embedding import plotly_js
+from hpsearch.figures.plotly_js import plotly_js
 from hpsearch.figures.registry import RETRAIN_FIGURES, SEARCH_FIGURES
 from hpsearch.report.sections import SECTIONS
 from hpsearch.report.study_page import study_page
@@ -42,6 +42,7 @@ def test_a_report_needs_no_other_file_and_no_network(report, name):
     assert not {"link", "img", "iframe", "object"} & {tag for tag, _ in page.elements}
     assert "@import" not in text.replace(plotly_js(), "")
     assert "default-src 'none'" in text
+    assert "unsafe-eval" not in text.replace(plotly_js(), "")
 
 
 def test_every_figure_of_the_search_is_there_with_its_data_and_a_caption(report):

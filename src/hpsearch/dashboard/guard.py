@@ -98,11 +98,10 @@ async def _refuse(answer: Response, scope: Scope, receive: Receive, send: Send) 
 
 def _headers(scripts: Iterable[str]) -> dict[str, str]:
     """What every answer says about itself to browsers."""
-    # 'unsafe-eval': Plotly draws parallel coordinates with shaders whose callers it writes as program text (regl).
     # Scripts within a page are named by their hashes, so none that somebody's text smuggles in would run.
     policy = {
         "default-src": ["'self'"],
-        "script-src": ["'self'", "'unsafe-eval'", *scripts],
+        "script-src": ["'self'", *scripts],
         "style-src": ["'self'", "'unsafe-inline'"],
         "img-src": ["'self'", "data:", "blob:"],
         "font-src": ["'self'", "data:"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +20,11 @@ from hpsearch.dashboard import api, pages
 from hpsearch.dashboard.backend import Backend
 from hpsearch.dashboard.guard import Guard
 from hpsearch.dashboard.live import Live
+from hpsearch.figures import plotly_js
 from hpsearch.figures.registry import FIGURES, figure_module
 from hpsearch.storage import Store, open_store
 
-# Dash's own, and Plotly, which Dash would load once there is a figure: so it is read while the first answers are made
+# Dash's own, and our Plotly: Dash would load the whole of it once there is a figure, where there is none by then
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -80,7 +82,7 @@ def _dash() -> Any:
         "hpsearch.dashboard",  # whose folder assets is served
         backend=Backend,
         title="hpsearch",
-        index_string=_INDEX.replace("PLOTLY", f"/_dash-component-suites/plotly/{_plotly()}"),
+        index_string=_INDEX.replace("PLOTLY", _plotly()),
         update_title=None,
         serve_locally=True,
         assets_external_path="",
@@ -98,9 +100,10 @@ def _dash() -> Any:
 
 
 def _plotly() -> str:
-    """The path of Plotly's script with its version, so that browsers keep it."""
-    path: str = build_fingerprint("package_data/plotly.min.js", version("plotly"), 0)
-    return path
+    """The path of Plotly's script with its fingerprint, so that browsers keep it."""
+    digest = hashlib.sha256(plotly_js.plotly_js().encode()).hexdigest()[:12]
+    path = build_fingerprint(plotly_js.NAME, version("hpsearch"), digest)
+    return f"/_dash-component-suites/{plotly_js.__name__}/{path}"
 
 
 class _Page:

@@ -13,13 +13,14 @@ from dash.fingerprint import check_fingerprint
 from starlette.responses import JSONResponse, Response
 
 from hpsearch.dashboard.live import Kept
+from hpsearch.figures import plotly_js
 
 _LEVEL = 6  # of nine: the rest makes Plotly a hundredth smaller, and takes three times as long
 _MOST = 64  # files that are kept
 _SMALLEST = 1000  # bytes that are worth compressing
 _A_YEAR = "private, max-age=31536000, immutable"  # the name of a file has its version and its time of change
 _LARGE = (  # those of them that every page loads
-    ("plotly", "package_data/plotly.min.js"),
+    (plotly_js.__name__, plotly_js.NAME),
     ("dash_ag_grid", "dash_ag_grid.min.js"),
     ("dash_ag_grid", "async-community.js"),
     ("dash", "dcc/dash_core_components.js"),

@@ -61,15 +61,6 @@ def in_script(content: str) -> str:
     return content.replace("<", "\\u003c")
 
 
-def plotly_js() -> str:
-    """Plotly.js as text, about 4.8 MB, for one ``<script>`` element."""
-    from plotly.offline import get_plotlyjs
-
-    script: str = get_plotlyjs()
-    assert "</script" not in script.lower()
-    return script
-
-
 def text_colour() -> str:
     """The colour of texts that no figure has chosen itself, as Plotly writes it into an SVG: ``rgb(1, 2, 3)``."""
     red, green, blue = (int(TEXT[place : place + 2], 16) for place in (1, 3, 5))

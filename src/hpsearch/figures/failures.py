@@ -65,7 +65,7 @@ def facts(rows: StudyRows) -> Failures:
     import pandas
 
     failures = rows.failures
-    retried = _retried(rows)["outcome"].value_counts()
+    retried = rows.retried["outcome"].value_counts()
     states = failures.groupby(["error_kind", "state"]).size()
     counts = pandas.DataFrame(
         [
@@ -85,15 +85,6 @@ def facts(rows: StudyRows) -> Failures:
     return Failures(
         kinds[["kind", "failed", "invalid", "retried"]], _reasons(failures, kinds), len(rows.trials), rows.study.name
     )
-
-
-def _retried(rows: StudyRows) -> pandas.DataFrame:
-    """Attempts that ended by a mishap which did not end their trial."""
-    attempts = rows.attempts
-    failed = rows.trials.index[rows.trials["state"] == "failed"]
-    is_last = attempts["attempt"] == attempts.groupby("trial")["attempt"].transform("max")
-    ended_it = is_last & attempts["trial"].isin(failed)
-    return attempts[attempts["outcome"].isin([kind.value for kind in ErrorKind]) & ~ended_it]
 
 
 def _reasons(failures: pandas.DataFrame, kinds: pandas.DataFrame) -> pandas.DataFrame:

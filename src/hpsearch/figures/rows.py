@@ -107,6 +107,14 @@ class StudyRows:
         return frame[frame["trial"].isin(self.trials.index)]
 
     @cached_property
+    def retried(self) -> pandas.DataFrame:
+        """One row an attempt whose mishap did not end its trial: ``trial, outcome``."""
+        import pandas
+
+        frame = pandas.DataFrame(self._store.retried(self.study.id), columns=["trial", "outcome"], dtype="object")
+        return frame[frame["trial"].isin(self.trials.index)]
+
+    @cached_property
     def last_epochs(self) -> Mapping[tuple[int, int], datetime]:
         """By (trial, attempt) when its last epoch finished; of attempts that are open or have lost their worker."""
         return self._store.last_epochs(self.study.id)

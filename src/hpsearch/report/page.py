@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import hpsearch
-from hpsearch.figures.embedding import Embedded, plotly_js, text_colour
+from hpsearch.figures.embedding import Embedded, text_colour
+from hpsearch.figures.plotly_js import plotly_js
 from hpsearch.wording import counted, duration, in_words, number, short
 
 _TEMPLATES = Path(__file__).with_name("templates")

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, func, literal, select, type_coerce
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, Connection, Select, String, and_, exists, func, literal, select, type_coerce
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 from sqlalchemy.types import NullType
 
 from hpsearch.errors import ConfigError, TrialNotFound
@@ -41,6 +41,7 @@ _ERROR_KINDS = {kind.value: kind for kind in ErrorKind}
 _SORTABLE = tuple(
     column.name for column in TrialRow.__table__.columns if column.name not in ("id", "study_id", "backend_state")
 )
+_MISHAPS = [outcome for outcome in AttemptOutcome if outcome.value in _ERROR_KINDS]
 _OPEN_STATES = [state for state in TrialState if not state.is_ended]
 _FEW = 500  # so many trials are named one by one in a query for their parameters
 # untyped: SQLite gives each value back as it was written, only a boolean as 0 or 1
@@ -318,6 +319,22 @@ class TrialReads(StudyReads):
                 assert kind is not None  # the table's own check
                 found.append((trial, state, kind, error))
         return found
+
+    def retried(self, study_id: int) -> list[tuple[int, AttemptOutcome]]:
+        """(trial, outcome) of every attempt whose mishap did not end its trial, in the order of trials and attempts."""
+        attempt, later = AttemptRow, aliased(AttemptRow)
+        ended_its_trial = and_(
+            TrialRow.state == TrialState.FAILED,
+            ~exists().where(later.trial_id == attempt.trial_id, later.attempt > attempt.attempt),
+        )
+        statement = (
+            select(TrialRow.number, attempt.outcome)
+            .join(attempt, attempt.trial_id == TrialRow.id)
+            .where(TrialRow.study_id == study_id, attempt.outcome.in_(_MISHAPS), ~ended_its_trial)
+            .order_by(TrialRow.number, attempt.attempt)
+        )
+        with self._read() as connection:
+            return [(trial, outcome) for trial, outcome in connection.execute(statement) if outcome is not None]
 
     def epochs_per_second(self, study_id: int, last: int = 50) -> float | None:
         """The pace of the study's latest epochs, up to now; None before the first."""
