@@ -6,8 +6,9 @@ Each server is started on a database of that size (made once, under build/benchm
 studies, so that its program is loaded; then a fresh headless Chromium opens the study's page. Timed is from the start
 of the navigation until the page is usable: hpsearch's figures of the first tab drawn and rows in its table; for
 optuna-dashboard, in its favour, only until the study's data have arrived, with nothing drawn yet. Counted is what the
-page loads: data (JSON and HTML) as it is once unpacked and as it travels, and library scripts apart. The server has
-read nothing of the study before; each round has a new server and a new browser.
+page loads: data (JSON and HTML) as it is once unpacked and as it travels, and library scripts apart. Each
+round has a new server and a new browser; between them is no more than the browser's start, in which hpsearch's server
+reads and draws the newest study by itself.
 Needs Chromium and `pip install -e .[bench,dev]`.
 """
 

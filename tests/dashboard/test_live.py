@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
 from tests.figures.conftest import studies_db  # noqa: F401  # a fixture
+from tests.new_study import new_study
 
 from hpsearch.dashboard.live import Kept, Live
-from hpsearch.dashboard.pages import expect
+from hpsearch.dashboard.pages import expect, expect_newest
 from hpsearch.dashboard.progress import left_of, planned
 from hpsearch.dashboard.study_page import layout
 from hpsearch.figures.selection import Selection
@@ -78,6 +80,26 @@ def test_what_a_page_will_ask_for_is_drawn_ahead(live):
 
     assert live.drawing("random", "history", Selection(states=("complete",)), {}) is ahead
     assert len(live._drawings._made) == 3  # of the first tab, and no other
+
+
+@pytest.mark.parametrize(("running", "looked_at"), [((), "last"), (("first", "second"), "second")])
+def test_the_study_that_people_will_most_likely_look_at_is_drawn_ahead(tmp_path, running, looked_at):
+    file = tmp_path / "studies.db"
+    with open_store(file, create=True) as store, ExitStack() as leases:
+        for name in ("first", "second", "last"):
+            study = store.create_study(new_study(name, {"training": {"epochs": 2}}))
+            if name in running:
+                leases.enter_context(store.claim(study.id))
+        live = Live(store, lambda: store)
+
+        expect_newest(live)
+
+        assert {key[0] for key in live._drawings._made} == {looked_at}
+
+
+def test_a_database_without_a_study_has_nothing_to_draw_ahead(tmp_path):
+    with open_store(tmp_path / "studies.db", create=True) as store:
+        expect_newest(Live(store, lambda: store))
 
 
 def test_a_figure_shows_only_the_chosen_trials(live):

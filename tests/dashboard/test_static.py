@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import dash
 import pytest
 from tests.dashboard.asking import ask
 
@@ -33,6 +35,14 @@ def test_every_script_of_the_page_is_there_packed_and_kept(app, scripts):
         if len(answer.body) > 1000:
             assert answer.header("content-encoding") == "gzip", script
         assert answer.header("content-length") == str(len(answer.sent))
+
+
+def test_what_only_browsers_of_long_ago_need_is_not_loaded(scripts):
+    """Where one of these fails, Dash has another polyfill, and perhaps another need of it (assets/dashboard.js)."""
+    assert not [script for script in scripts if "polyfill" in script or "dash_table" in script]
+    folder = Path(dash.__file__).parent
+    texts = [file.read_text() for place in ("dcc", "dash-renderer/build") for file in folder.glob(f"{place}/*.js")]
+    assert {word for text in texts for word in re.findall(r"regeneratorRuntime\.(\w+)", text)} == {"mark", "wrap"}
 
 
 def test_the_parts_that_are_loaded_later_are_there_too(app, scripts):

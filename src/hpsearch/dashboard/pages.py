@@ -11,6 +11,7 @@ from hpsearch.dashboard.address import study_of
 from hpsearch.dashboard.live import Live
 from hpsearch.dashboard.parts import message
 from hpsearch.errors import StudyNotFound
+from hpsearch.study import StudyState
 
 BEAT_MILLISECONDS = 1_500  # a page asks so often whether there is news
 
@@ -42,6 +43,14 @@ def expect(live: Live, pathname: str, search: str) -> None:
     name = study_of(pathname)
     if name is not None:
         study_page.layout(live, name, search)
+
+
+def expect_newest(live: Live) -> None:
+    """Draw the page of the study that was begun last, of those that are running if there are any."""
+    studies = live.store.studies()
+    running = [study for study in studies if study.state is StudyState.RUNNING]
+    for study in (running or studies)[-1:]:
+        study_page.layout(live, study.name, None)
 
 
 def _frame() -> Any:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import threading
+import re
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
 
@@ -22,6 +22,7 @@ from hpsearch.dashboard.guard import Guard
 from hpsearch.dashboard.live import Live
 from hpsearch.figures import plotly_js
 from hpsearch.figures.registry import FIGURES, figure_module
+from hpsearch.figures.theme import nothing_to_draw
 from hpsearch.storage import Store, open_store
 
 # Dash's own, and our Plotly: Dash would load the whole of it once there is a figure, where there is none by then
@@ -44,6 +45,7 @@ _INDEX = """<!DOCTYPE html>
 </footer>
 </body>
 </html>"""
+_NOT_NEEDED = re.compile(r'<script src="[^"]*/(?:deps/polyfill@|dash_table/)[^"]*"></script>\n?')
 _FRESH_SECONDS = 0.75  # with a page's beat and a drawing, a new epoch is seen within three
 _DRAW_AHEAD = 2  # pages at once
 _WORTH_PACKING = 1000  # bytes
@@ -58,27 +60,44 @@ def make_app(store: Store, *, hosts: Collection[str] = (), token: str | None = N
         token: that everybody has to know; None where nobody has to.
     """
     live = Live(store, lambda: open_store(store.path, read_only=False), fresh=_FRESH_SECONDS)
-    threading.Thread(target=_prepare, name="preparing", daemon=True).start()
+    ahead = ThreadPoolExecutor(_DRAW_AHEAD, thread_name_prefix="ahead")
+    ahead.submit(_prepare, live)
     app = _dash()
     pages.install(app, live)
     server: FastAPI = app.server
     api.install(server, live)
-    server.router.routes.append(Route("/{path:path}", _Page(server, live), methods=["GET"]))
+    server.router.routes.append(Route("/{path:path}", _Page(server, live, ahead), methods=["GET"]))
     packed = GZipMiddleware(server, minimum_size=_WORTH_PACKING, compresslevel=_PACKING_LEVEL)
     return Guard(packed, hosts=hosts, token=token, scripts=app.csp_hashes())
 
 
-def _prepare() -> None:
-    """Load what figures are made with while the first browser is still on its way: pandas alone takes half a second."""
+def _prepare(live: Live) -> None:
+    """Load what figures are made with, and draw what people will most likely look at, while they are on their way."""
     import pandas  # noqa: F401  # loaded is all it has to be
 
+    nothing_to_draw("").to_plotly_json()  # Plotly reads what it checks figures by when there is one
+    pages.expect_newest(live)
     for name in FIGURES:
         figure_module(name)
 
 
+class _Dash(dash.Dash):
+    """Dash without two scripts of its own: a polyfill for browsers of 2015, and a table that is not used here.
+
+    The polyfill alone takes a browser longer than all else that is not drawing. What Dash's other scripts need of it
+    (`regeneratorRuntime`) is in assets/dashboard.js.
+    """
+
+    def interpolate_index(self, **parts: str) -> str:
+        """The page that all addresses answer with."""
+        parts["scripts"] = _NOT_NEEDED.sub("", parts["scripts"])
+        page: str = super().interpolate_index(**parts)
+        return page
+
+
 def _dash() -> Any:
     """Dash with everything from here: what is given is not looked up in the environment."""
-    return dash.Dash(
+    return _Dash(
         "hpsearch.dashboard",  # whose folder assets is served
         backend=Backend,
         title="hpsearch",
@@ -109,10 +128,10 @@ def _plotly() -> str:
 class _Page:
     """Answers with the one page that Dash has, whatever the address: which study it shows is decided in it."""
 
-    def __init__(self, server: FastAPI, live: Live) -> None:
+    def __init__(self, server: FastAPI, live: Live, ahead: Executor) -> None:
         self._server = server
         self._live = live
-        self._ahead = ThreadPoolExecutor(_DRAW_AHEAD, thread_name_prefix="ahead")
+        self._ahead = ahead
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._server({**scope, "method": "GET", "path": "/", "raw_path": b"/"}, receive, send)

@@ -49,6 +49,24 @@ const looksTheSame = (plot, next) => {
   });
 };
 
+// All that Dash's scripts use of the polyfill that they come with: their `async` functions, compiled to steps.
+window.regeneratorRuntime = {
+  mark: (steps) => steps,
+  wrap: (step) => {
+    let done = false;
+    const context = { prev: 0, next: 0, stop: () => void (done = true) };
+    return {
+      next: (value) => {
+        context.sent = value;
+        return { value: step(context), done };
+      },
+      throw: (error) => {
+        throw error;
+      },
+    };
+  },
+};
+
 window.dash_clientside = window.dash_clientside || {};
 window.dash_clientside.hpsearch = {
   // A brush of the parallel coordinates: the ranges of all its axes, by name, for axes can be moved.
