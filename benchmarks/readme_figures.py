@@ -108,11 +108,12 @@ def times(folder: Path) -> str:
         if row["most"] is not None:
             wanted += f"{', ' if wanted else ''}at most {row['most']:g} {row['unit']}"
         verdict = "" if row["is_reached"] else " (not reached)"
+        ratio = f"{row['ratio']:.0f}" if row["ratio"] >= 100 else f"{row['ratio']:.2g}"
         cells = [
             row["figure"],
             f"{spread(row['ours'])} {row['unit']}",
             f"{row['peer_name']}: {spread(row['peer'])}",
-            f"**{row['ratio']:.2g}**{verdict}" if row["required"] else f"{row['ratio']:.2g}",
+            f"**{ratio}**{verdict}" if row["required"] else ratio,
             wanted,
         ]
         lines.append(f"| {' | '.join(cells)} |")

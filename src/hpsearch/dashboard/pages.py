@@ -48,7 +48,7 @@ def expect(live: Live, pathname: str, search: str) -> None:
 def expect_newest(live: Live) -> None:
     """Draw the page of the study that was begun last, of those that are running if there are any."""
     studies = live.store.studies()
-    running = [study for study in studies if study.state is StudyState.RUNNING]
+    running = [study for study in studies if study.state is StudyState.RUNNING and live.store.is_running(study.id)]
     for study in (running or studies)[-1:]:
         study_page.layout(live, study.name, None)
 
