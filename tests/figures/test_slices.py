@@ -6,6 +6,7 @@ import pytest
 from tests.figures.written import written
 
 from hpsearch.figures import slices
+from hpsearch.figures.axes import ParameterAxis
 
 POINTS = """
 SELECT trials.number, trials.state, trials.value,
@@ -102,3 +103,19 @@ def test_names_and_choices_of_a_person_are_shown_letter_by_letter(tmp_path):
         drawn = slices.figure(slices.facts(rows))
 
     assert list(drawn.layout.xaxis.ticktext) == ["&lt;b&gt;a&lt;/b&gt;", "&lt;script&gt;"]
+
+
+@pytest.mark.parametrize(
+    ("ticks", "kept"),
+    [
+        ((0.0003, 0.001, 0.003, 0.01), [0.001, 0.01]),
+        ((0.001, 0.002, 0.005, 0.01), [0.001, 0.01]),
+        ((2.0, 5.0, 10.0, 20.0), [2.0, 10.0]),
+        ((1.0, 10.0, 100.0), [1.0, 10.0, 100.0]),
+        ((), None),
+    ],
+)
+def test_few_ticks_of_a_logarithmic_axis_are_powers_of_ten_if_they_can(ticks, kept):
+    settings = ParameterAxis("rate", "rate", is_log=True, ticks=ticks).settings(most_ticks=3)
+
+    assert settings.get("tickvals") == kept
