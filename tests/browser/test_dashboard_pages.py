@@ -346,3 +346,17 @@ def test_a_phone_needs_no_scrolling_to_the_side(page, server, path):
     page.wait_for_selector("#study-list table, .figure")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
+
+
+def test_on_a_phone_a_figure_of_many_parts_scrolls_in_its_box(page, server):
+    page.set_viewport_size({"width": 380, "height": 800})
+    page.goto(f"{server}/study/digits?tab=parameters")
+    all_drawn(page)
+
+    for name in ("slices", "parallel_coordinates"):
+        room, figure = page.evaluate(
+            "name => (box => [box.clientWidth, box.scrollWidth])(document.querySelector(`#figure-${name} .plot-box`))",
+            name,
+        )
+        assert figure > room
+    assert page.evaluate("document.documentElement.scrollWidth") <= 380

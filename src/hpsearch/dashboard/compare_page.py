@@ -46,8 +46,7 @@ def install(app: Dash, live: Live) -> None:
         facts = comparison.facts([live.rows(name) for name in chosen])
         final = comparison.table(facts)
         drawings = [
-            still(name, title, Drawing(draw(facts).to_plotly_json(), ""))
-            for name, (title, draw) in comparison.FIGURES.items()
+            still(name, title, Drawing.of(draw(facts), "")) for name, (title, draw) in comparison.FIGURES.items()
         ]
         rows = list(final.itertuples(index=False, name=None))
         return [

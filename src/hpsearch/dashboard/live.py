@@ -9,10 +9,13 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hpsearch.figures.embedding import least_width
 from hpsearch.figures.registry import figure_module
 from hpsearch.figures.rows import StudyRows
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
     from hpsearch.figures.selection import Selection
     from hpsearch.storage import Store
     from hpsearch.study import Study
@@ -31,15 +34,22 @@ class Drawing:
     Attributes:
         figure: as JSON has it.
         caption: what it shows, in words; empty where it is a sentence itself.
+        least_width: in pixels; where there is less room it scrolls.
     """
 
     figure: Mapping[str, Any]
     caption: str
+    least_width: int
+
+    @classmethod
+    def of(cls, drawn: go.Figure, caption: str) -> Drawing:
+        """What Plotly has drawn; it says itself why it is empty where it is."""
+        return cls(drawn.to_plotly_json(), caption if drawn.data else "", least_width(drawn))
 
     @property
     def style(self) -> Mapping[str, str]:
         """The size of the box that it fits: as wide as there is room, as high as it was drawn for."""
-        return {"height": f"{self.figure['layout'].get('height', 380)}px"}
+        return {"height": f"{self.figure['layout'].get('height', 380)}px", "minWidth": f"{self.least_width}px"}
 
 
 class Kept:
@@ -135,8 +145,7 @@ class Live:
         def draw() -> Drawing:
             module = figure_module(figure)
             facts = module.facts(self._rows_at(name, stamp).selected(selection), **options)
-            drawn = module.figure(facts).to_plotly_json()
-            return Drawing(drawn, module.caption(facts) if drawn["data"] else "")  # an empty one says why itself
+            return Drawing.of(module.figure(facts), module.caption(facts))
 
         return self._drawings.get(key, draw)
 

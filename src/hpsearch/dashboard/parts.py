@@ -57,13 +57,7 @@ def figure_box(name: str, title: str, drawing: Drawing, controls: Sequence[Compo
     return html.Section(
         [
             html.Div([html.H3(title), html.Div(list(controls), className="controls")], className="figure-head"),
-            dcc.Graph(
-                id={"type": "figure", "name": name},
-                config=config(name),
-                figure=drawing.figure,
-                style=drawing.style,
-                className="graph",
-            ),
+            _plot(name, title, drawing, id={"type": "figure", "name": name}),
             html.P(drawing.caption, id={"type": "caption", "name": name}, className="caption"),
             dcc.Store(id={"type": "drawn", "name": name}),
         ],
@@ -78,12 +72,19 @@ def still(name: str, title: str, drawing: Drawing) -> Component:
     return html.Section(
         [
             html.Div(html.H3(title), className="figure-head"),
-            dcc.Graph(figure=drawing.figure, style=drawing.style, config=config(name), className="graph"),
+            _plot(name, title, drawing),
             html.P(drawing.caption, className="caption"),
         ],
         className="figure",
         **{"aria-label": title},
     )
+
+
+def _plot(name: str, title: str, drawing: Drawing, **identity: Any) -> Component:
+    """The figure in a box in which it scrolls where the page is narrow."""
+    graph = dcc.Graph(figure=drawing.figure, style=drawing.style, config=config(name), className="graph", **identity)
+    scrolls = {"role": "region", "tabIndex": 0, "aria-label": title} if drawing.least_width else {}
+    return html.Div(graph, className="plot-box", **scrolls)
 
 
 def message(*sentences: str) -> Component:

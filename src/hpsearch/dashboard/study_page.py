@@ -341,7 +341,7 @@ def _draw(app: Dash, live: Live) -> None:
             return no_update, no_update
         given = {each["option"]: choice for each, choice in zip(ids, values, strict=True) if choice is not None}
         drawing = _drawing(live, name, figure, Address.from_search(chosen).selection, given)
-        return drawing.figure, drawing.caption
+        return {"figure": drawing.figure, "style": drawing.style}, drawing.caption
 
     app.clientside_callback(
         ClientsideFunction("hpsearch", "draw"),

@@ -92,7 +92,7 @@ def _curves(live: Live, rows: StudyRows, trial: Trial) -> list[Any]:
     if not trial.epochs_done or not len(alone.trials):
         return []
     facts = learning_curves.facts(alone)
-    drawing = Drawing(learning_curves.figure(facts).to_plotly_json(), learning_curves.caption(facts))
+    drawing = Drawing.of(learning_curves.figure(facts), learning_curves.caption(facts))
     return [still(f"trial-{trial.number}", "Its curves", drawing)]
 
 

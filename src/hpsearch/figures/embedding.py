@@ -45,11 +45,11 @@ def embed(name: str, title: str, caption: str, drawn: go.Figure) -> Embedded:
         return Embedded(name, title, caption, "", 0, 0, html.unescape(text))
     content = f'{{"figure": {drawn.to_json()}, "config": {json.dumps(config(name))}}}'
     height = drawn.layout.height or _HEIGHT
-    return Embedded(name, title, caption, in_script(content), height, _least_width(drawn), "")
+    return Embedded(name, title, caption, in_script(content), height, least_width(drawn), "")
 
 
-def _least_width(drawn: go.Figure) -> int:
-    """Pixels below which the figure's parts would run into each other; a page lets it scroll there."""
+def least_width(drawn: go.Figure) -> int:
+    """Pixels below which the figure's parts would run into each other, 0 if never; a page lets it scroll there."""
     columns = {axis.domain[0] for axis in drawn.select_xaxes() if axis.domain is not None}
     axes = [len(trace.dimensions) for trace in drawn.data if trace.type == "parcoords"]
     maps = [_MAP for trace in drawn.data if trace.type == "heatmap"]

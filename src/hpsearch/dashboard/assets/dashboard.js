@@ -83,8 +83,9 @@ window.dash_clientside.hpsearch = {
 
   // A figure drawn anew, as large as it wants to be, with what a person has done to the one before it: Dash tells Plotly
   // of each zoom as if the program had asked for it, so that Plotly's own `uirevision` keeps nothing.
-  draw: function (drawn, id) {
-    if (!drawn) return [dash_clientside.no_update, dash_clientside.no_update];
+  draw: function (drawing, id) {
+    if (!drawing) return [dash_clientside.no_update, dash_clientside.no_update];
+    const { figure: drawn, style } = drawing;
     const next = structuredClone(drawn);
     const plot = document.querySelector(`#figure-${id.name} .js-plotly-plot`);
     if (id.name === "parallel_coordinates") {
@@ -97,10 +98,9 @@ window.dash_clientside.hpsearch = {
       next.layout.uirevision = lastBrushed.revision; // Plotly would keep brushes that a person has drawn, and taken away
     }
     if (plot && plot.layout && plot.layout.uirevision === next.layout.uirevision) keep(plot, next);
-    const height = `${next.layout.height || 380}px`;
     const box = document.querySelector(`#figure-${id.name} .graph`);
-    if (box) box.style.height = height; // now: Plotly would lay the figure out for the box as it was
-    return [next, { height }];
+    if (box) Object.assign(box.style, style); // now: Plotly would lay the figure out for the box as it was
+    return [next, style];
   },
 
   // To another address of the page. Dash tells of no click and no brush that equals the one before: so that there is none.
