@@ -7,6 +7,7 @@ import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from PIL import Image
 from tests.browser.conftest import EVIL, all_drawn
 from tests.end_to_end.command import hpsearch, start
 
@@ -67,6 +68,44 @@ def test_every_figure_of_a_retrained_study_is_drawn(page, server):
     titles = {figure_module(name).TITLE for name in FIGURES if name != "funnel"}
     assert titles <= drawn
     assert page.locator(".modebar-btn[data-title*='png' i]").count() == len(RETRAIN_FIGURES)
+
+
+@pytest.mark.parametrize("name", ["learning_curves", "parallel_coordinates"])  # as shapes, and by the graphics card
+def test_a_figure_is_saved_as_a_picture(page, server, tmp_path, name):
+    page.goto(f"{server}/study/digits?tab=parameters")
+    all_drawn(page)
+
+    assert _saved(page, name, tmp_path) == f"hpsearch-{name}.png"
+
+
+def test_many_points_are_drawn_by_the_graphics_card(page, server, folder, tmp_path):
+    """By programs that Plotly brings along: the page's policy lets none be written at run time."""
+    done = hpsearch("run", "evil.yaml", *_set("study=many", "search.max_trials=500"), "--quiet", folder=folder)
+    assert done.returncode == 0, done.stderr
+
+    page.goto(f"{server}/study/many?tab=parameters")
+    all_drawn(page)
+
+    plot = "document.querySelector('#figure-slices .js-plotly-plot')"
+    assert page.evaluate(f"[...new Set({plot}.data.map(trace => trace.type))]") == ["scattergl"]
+    _saved(page, "slices", tmp_path)
+
+
+def _set(*settings):
+    return [part for setting in settings for part in ("--set", setting)]
+
+
+def _saved(page, name, folder):
+    """Save a figure by its button; the name that the picture would have, which is one with something in it."""
+    box = page.locator(f"#figure-{name}")
+    box.hover()
+    with page.expect_download() as saved:
+        box.locator(".modebar-btn[data-title*='png' i]").click()
+    saved.value.save_as(folder / "figure.png")
+    with Image.open(folder / "figure.png") as picture:
+        assert picture.width > 500
+        assert len(picture.convert("RGB").getcolors(10**6) or []) > 20
+    return saved.value.suggested_filename
 
 
 def test_hyperbands_funnel_is_drawn(page, server):

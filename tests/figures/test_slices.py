@@ -106,16 +106,19 @@ def test_names_and_choices_of_a_person_are_shown_letter_by_letter(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("ticks", "kept"),
+    ("ticks", "is_log", "kept"),
     [
-        ((0.0003, 0.001, 0.003, 0.01), [0.001, 0.01]),
-        ((0.001, 0.002, 0.005, 0.01), [0.001, 0.01]),
-        ((2.0, 5.0, 10.0, 20.0), [2.0, 10.0]),
-        ((1.0, 10.0, 100.0), [1.0, 10.0, 100.0]),
-        ((), None),
+        ((0.0003, 0.001, 0.003, 0.01), True, [0.001, 0.01]),
+        ((0.001, 0.002, 0.005, 0.01), True, [0.001, 0.002, 0.005, 0.01]),
+        ((0.0002, 0.0004, 0.0006, 0.0008), True, [0.0002, 0.0006]),
+        ((1.0, 10.0, 100.0), True, [1.0, 10.0, 100.0]),
+        (tuple(range(16, 129, 16)), False, [16, 48, 80, 112]),
+        ((0.0, 0.1, 0.2, 0.3, 0.4, 0.5), False, [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]),
+        ((123456.0, 1234567.0), False, [123456.0, 1234567.0]),
+        ((), True, None),
     ],
 )
-def test_few_ticks_of_a_logarithmic_axis_are_powers_of_ten_if_they_can(ticks, kept):
-    settings = ParameterAxis("rate", "rate", is_log=True, ticks=ticks).settings(most_ticks=3)
+def test_ticks_for_which_there_is_no_room_are_left_out(ticks, is_log, kept):
+    settings = ParameterAxis("rate", "rate", is_log, values=ticks).settings(room=24)
 
     assert settings.get("tickvals") == kept

@@ -63,15 +63,22 @@ class ParameterAxis:
         aside = 0.3 * float(numpy.diff(grid).min()) * aside
         return drawn * 10**aside if self.is_log else drawn + aside
 
-    def settings(self, longest: int = LONGEST, most_ticks: int = _MOST_TICKS, **others: Any) -> dict[str, Any]:
-        """A Plotly axis for it, with choices in at most `longest` letters and so many `ticks`; `others` go on top."""
+    def settings(self, longest: int = LONGEST, room: int | None = None, **others: Any) -> dict[str, Any]:
+        """A Plotly axis for it; `others` go on top.
+
+        Args:
+            longest: letters of a choice.
+            room: letters that all ticks of numbers have together; those for which there is none are left out.
+        """
         own = axis(
             title={"text": plain(shortened(self.name))},
             type="log" if self.is_log else "linear",
             exponentformat="none",  # 0.0001, not 100µ
             nticks=8,
         )
-        if ticks := self.values or _fewer(self.ticks, most_ticks):
+        if ticks := self.values or self.ticks:
+            if room is not None:
+                ticks = _fewer(ticks, room // (1 + max(len(f"{value:.4g}") for value in ticks)), self.is_log)
             own |= {"tickvals": list(ticks), "ticktext": [f"{value:.4g}" for value in ticks]}
         if self.choices:
             own |= {
@@ -195,12 +202,12 @@ def _log_ticks(numbers: numpy.ndarray[Any, Any]) -> tuple[float, ...]:
     return tuple(ticks[:: -(-len(ticks) // _MOST_TICKS)]) if len(ticks) > 1 else ()
 
 
-def _fewer(ticks: tuple[float, ...], most: int) -> tuple[float, ...]:
-    """Of rising ticks at most so many: the powers of ten among them where there are two, else every n-th."""
-    if len(ticks) <= most:
+def _fewer(ticks: tuple[float, ...], most: int, is_log: bool) -> tuple[float, ...]:
+    """Of rising ticks at most so many, but two: powers of ten where those are enough, else every n-th."""
+    if len(ticks) <= max(2, most):
         return ticks
-    powers = tuple(tick for tick in ticks if math.log10(tick) == round(math.log10(tick)))
-    return powers if 2 <= len(powers) <= most else ticks[:: -(-len(ticks) // most)]
+    powers = tuple(tick for tick in ticks if is_log and math.log10(tick) == round(math.log10(tick)))
+    return powers if 2 <= len(powers) <= most else ticks[:: -(-len(ticks) // max(2, most))]
 
 
 def _choices(rows: StudyRows, parameter: Parameter, there: set[str]) -> tuple[str, ...]:

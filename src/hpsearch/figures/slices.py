@@ -32,7 +32,7 @@ TITLE = "Slices"
 _GAP = 0.04  # between columns, as a share of the width
 _PLOT, _BETWEEN = 170, 66  # pixels: the height of a plot, and for ticks and name below it
 _ABOVE = 52  # pixels, for the scale of colours
-_TICKS = 3  # below a plot, of a logarithmic axis
+_ROOM = 24  # letters below a plot, for its ticks
 _LETTERS = 36  # below a plot, for the names of all its choices
 _FIRST_TO_LAST = [[0.0, BLUE], [0.5, GREY], [1.0, ORANGE]]  # no worse and better, and seen on white and on black
 
@@ -149,7 +149,7 @@ def _panel(parameter: ParameterAxis, place: int, columns: int, rows: int, metric
     small = {"size": 11}
     xaxis = parameter.settings(
         longest=max(5, _LETTERS // max(1, len(parameter.choices))),
-        most_ticks=_TICKS,
+        room=_ROOM,
         domain=[left, left + width],
         anchor=_axis_name("y", place),
         tickfont=small,
