@@ -128,7 +128,7 @@ def memory(result: Path) -> str:
     if not result.exists():
         return "Nothing has been measured yet: run `python -m benchmarks.memory`."
     facts = json.loads(result.read_text(encoding="utf-8"))
-    marks = ("1", "10", "50", "100", "200", "500")
+    marks = ("1", "10", "50", "100", "200", "450")
     lines = [
         f"| resident MiB after trials | {' | '.join(marks)} | largest | processes |",
         f"|---|{'---|' * (len(marks) + 2)}",
