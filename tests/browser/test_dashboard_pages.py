@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from urllib.parse import parse_qs, urlsplit
@@ -89,6 +90,17 @@ def test_many_points_are_drawn_by_the_graphics_card(page, server, folder, tmp_pa
     plot = "document.querySelector('#figure-slices .js-plotly-plot')"
     assert page.evaluate(f"[...new Set({plot}.data.map(trace => trace.type))]") == ["scattergl"]
     _saved(page, "slices", tmp_path)
+
+
+def test_a_plotly_that_comes_late_draws_all_the_same(page, server, tmp_path):
+    """Dash asks for another then, by a path of its own: it gets the same."""
+    page.route(re.compile(r"/plotly\.v\w+\.min\.js"), lambda route: (time.sleep(2), route.continue_()))
+
+    page.goto(f"{server}/study/digits?tab=parameters")
+    all_drawn(page)
+
+    assert "WebGL is not supported" not in page.locator("#figure-parallel_coordinates").inner_text()
+    _saved(page, "parallel_coordinates", tmp_path)
 
 
 def _set(*settings):

@@ -10,6 +10,7 @@ import pytest
 from tests.dashboard.asking import ask
 
 from hpsearch.dashboard.static import LibraryFiles
+from hpsearch.figures.plotly_js import plotly_js
 
 GZIP = {"accept-encoding": "gzip"}
 PLAIN = "/_dash-component-suites/dash/dash-renderer/build/dash_renderer.min.js"
@@ -51,6 +52,15 @@ def test_the_parts_that_are_loaded_later_are_there_too(app, scripts):
     graph = later[0].replace("dash_core_components.v", "async-graph.v")
 
     assert ask(app, graph, accept_encoding="gzip").status == 200
+
+
+def test_dash_gets_the_plotly_of_the_page_where_it_asks_by_itself(app, scripts):
+    first = [script for script in scripts if "plotly" in script]
+
+    asked = ask(app, "/_dash-component-suites/plotly/package_data/plotly.min.js")
+
+    assert len(first) == 1
+    assert asked.sent == ask(app, first[0]).sent == plotly_js().encode()
 
 
 def test_who_cannot_unpack_gets_it_plain(app, scripts):

@@ -125,3 +125,15 @@ def test_a_schedule_of_the_search_must_fit_the_retrainings_epochs_too(complaints
     found = complaints(training="learning_rate_schedule: {cyclic: {cycles: 2}}", more="retrain: {epochs: 5}")
 
     assert found == ["7: 2 cycles do not divide 5 epochs; choose numbers that do."]
+
+
+def test_a_schedule_that_is_wrong_by_itself_is_told_once(complaints: Complaints):
+    told = complaints(
+        parameters="optimizer: [adam, sgd]",
+        optimizer="$optimizer",
+        training="learning_rate_schedule: {switch: $optimizer, cases: {}}",
+        more="retrain: {epochs: 12}",
+    )
+
+    assert len(told) == 1
+    assert "A switch needs `cases`" in told[0]

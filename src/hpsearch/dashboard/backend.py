@@ -17,7 +17,6 @@ from starlette.responses import Response
 
 from hpsearch.dashboard.static import LibraryFiles
 from hpsearch.errors import HpsearchError
-from hpsearch.figures import plotly_js
 
 logger = logging.getLogger(__name__)
 _DashOnFastAPI: Any = get_backend("fastapi")
@@ -55,7 +54,6 @@ class Backend(_DashOnFastAPI):
 
     def setup_component_suites(self, dash_app: Dash) -> None:
         """Serve the scripts of Dash and of its components."""
-        dash_app.registered_paths[plotly_js.__name__].add(plotly_js.NAME)
         files = LibraryFiles(dash_app.registered_paths)
         threading.Thread(target=files.prepare, name="packing", daemon=True).start()
 

@@ -14,8 +14,6 @@ from hpsearch.figures.registry import figure_module
 from hpsearch.figures.rows import StudyRows
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from hpsearch.figures.selection import Selection
     from hpsearch.storage import Store
     from hpsearch.study import Study
@@ -42,14 +40,19 @@ class Drawing:
     least_width: int
 
     @classmethod
-    def of(cls, drawn: go.Figure, caption: str) -> Drawing:
-        """What Plotly has drawn; it says itself why it is empty where it is."""
+    def of(cls, drawn: Any, caption: str) -> Drawing:
+        """What a figure's module has drawn; it says itself why it is empty where it is."""
         return cls(drawn.to_plotly_json(), caption if drawn.data else "", least_width(drawn))
+
+    @property
+    def height(self) -> int:
+        """For how many pixels it was drawn."""
+        return int(self.figure["layout"].get("height", 380))
 
     @property
     def style(self) -> Mapping[str, str]:
         """The size of the box that it fits: as wide as there is room, as high as it was drawn for."""
-        return {"height": f"{self.figure['layout'].get('height', 380)}px", "minWidth": f"{self.least_width}px"}
+        return {"height": f"{self.height}px", "minWidth": f"{self.least_width}px"}
 
 
 class Kept:

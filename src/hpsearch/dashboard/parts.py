@@ -11,6 +11,7 @@ from hpsearch.dashboard.live import Drawing
 from hpsearch.figures.theme import config, short
 
 Component = Any  # Dash has no types
+_HIGH = 700  # pixels of a figure
 
 
 def badge(state: str) -> Component:
@@ -61,7 +62,7 @@ def figure_box(name: str, title: str, drawing: Drawing, controls: Sequence[Compo
             html.P(drawing.caption, id={"type": "caption", "name": name}, className="caption"),
             dcc.Store(id={"type": "drawn", "name": name}),
         ],
-        className="figure",
+        className="figure high" if drawing.height >= _HIGH else "figure",
         id=f"figure-{name}",
         **{"aria-label": title},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Collection
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -20,12 +21,13 @@ from hpsearch.dashboard import api, pages
 from hpsearch.dashboard.backend import Backend
 from hpsearch.dashboard.guard import Guard
 from hpsearch.dashboard.live import Live
-from hpsearch.figures import plotly_js
+from hpsearch.dashboard.static import PLOTLY
+from hpsearch.figures.plotly_js import plotly_js
 from hpsearch.figures.registry import FIGURES, figure_module
 from hpsearch.figures.theme import nothing_to_draw
 from hpsearch.storage import Store, open_store
 
-# Dash's own, and our Plotly: Dash would load the whole of it once there is a figure, where there is none by then
+# Dash's own, and Plotly, which Dash would load once there is a figure: so it is read while the first answers are made
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -45,7 +47,8 @@ _INDEX = """<!DOCTYPE html>
 </footer>
 </body>
 </html>"""
-_NOT_NEEDED = re.compile(r'<script src="[^"]*/(?:deps/polyfill@|dash_table/)[^"]*"></script>\n?')
+logger = logging.getLogger(__name__)
+_NOT_NEEDED = re.compile(r'<script src="[^"]*/(?:deps/polyfill@7\.|dash_table/)[^"]*"></script>\n?')
 _FRESH_SECONDS = 0.75  # with a page's beat and a drawing, a new epoch is seen within three
 _DRAW_AHEAD = 2  # pages at once
 _WORTH_PACKING = 1000  # bytes
@@ -76,7 +79,10 @@ def _prepare(live: Live) -> None:
     import pandas  # noqa: F401  # loaded is all it has to be
 
     nothing_to_draw("").to_plotly_json()  # Plotly reads what it checks figures by when there is one
-    pages.expect_newest(live)
+    try:
+        pages.expect_newest(live)
+    except Exception:
+        logger.exception("the newest study could not be drawn ahead")
     for name in FIGURES:
         figure_module(name)
 
@@ -120,9 +126,9 @@ def _dash() -> Any:
 
 def _plotly() -> str:
     """The path of Plotly's script with its fingerprint, so that browsers keep it."""
-    digest = hashlib.sha256(plotly_js.plotly_js().encode()).hexdigest()[:12]
-    path = build_fingerprint(plotly_js.NAME, version("hpsearch"), digest)
-    return f"/_dash-component-suites/{plotly_js.__name__}/{path}"
+    package, name = PLOTLY
+    digest = hashlib.sha256(plotly_js().encode()).hexdigest()[:12]
+    return f"/_dash-component-suites/{package}/{build_fingerprint(name, version('hpsearch'), digest)}"
 
 
 class _Page:

@@ -13,14 +13,15 @@ from dash.fingerprint import check_fingerprint
 from starlette.responses import JSONResponse, Response
 
 from hpsearch.dashboard.live import Kept
-from hpsearch.figures import plotly_js
+from hpsearch.figures.plotly_js import plotly_js
 
 _LEVEL = 6  # of nine: the rest makes Plotly a hundredth smaller, and takes three times as long
 _MOST = 64  # files that are kept
 _SMALLEST = 1000  # bytes that are worth compressing
-_A_YEAR = "private, max-age=31536000, immutable"  # the name of a file has its version and its time of change
+_A_YEAR = "private, max-age=31536000, immutable"  # the name of a file says which version of it this is
+PLOTLY = ("plotly", "package_data/plotly.min.js")  # Dash asks for it by itself where a page has no Plotly yet
 _LARGE = (  # those of them that every page loads
-    (plotly_js.__name__, plotly_js.NAME),
+    PLOTLY,
     ("dash_ag_grid", "dash_ag_grid.min.js"),
     ("dash_ag_grid", "async-community.js"),
     ("dash", "dcc/dash_core_components.js"),
@@ -80,7 +81,7 @@ class LibraryFiles:
 
 
 def _read(package: str, name: str) -> File:
-    plain = pkgutil.get_data(package, name) or b""
+    plain = plotly_js().encode() if (package, name) == PLOTLY else pkgutil.get_data(package, name) or b""
     packed = gzip.compress(plain, _LEVEL, mtime=0) if len(plain) >= _SMALLEST else None
     if packed is not None and len(packed) > 0.9 * len(plain):  # a picture, a font
         packed = None

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from hpsearch.figures.theme import TEXT, config
 
 _HEIGHT = 450  # Plotly's own, where a figure has none
-_COLUMN, _AXIS, _MAP = 190, 72, 480  # pixels that a column of plots, a parallel coordinate and a heat map need
+_COLUMN, _AXIS, _MAP = 180, 72, 480  # pixels that a column of plots, a parallel coordinate and a heat map need
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from hpsearch.wording import in_words
 if TYPE_CHECKING:
     import pandas
 
-with without("sklearn"):  # which Optuna's other two evaluators use where it is there: 1.2 of 1.4 s
+with without("sklearn"):  # 1.2 of 1.4 s; Optuna's other two evaluators, which use it, cannot in this process
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 # Optuna announces every study, also one in memory; its own logger alone is told to be quiet.

@@ -32,8 +32,8 @@ TITLE = "Slices"
 _GAP = 0.04  # between columns, as a share of the width
 _PLOT, _BETWEEN = 170, 66  # pixels: the height of a plot, and for ticks and name below it
 _ABOVE = 52  # pixels, for the scale of colours
-_ROOM = 24  # letters below a plot, for its ticks
-_LETTERS = 36  # below a plot, for the names of all its choices
+_ROOM = 72  # letters below all plots of a row, for their ticks
+_LETTERS = 108  # below all plots of a row, for the names of their choices
 _FIRST_TO_LAST = [[0.0, BLUE], [0.5, GREY], [1.0, ORANGE]]  # no worse and better, and seen on white and on black
 
 
@@ -148,8 +148,8 @@ def _panel(parameter: ParameterAxis, place: int, columns: int, rows: int, metric
     top = 1 - row * (_PLOT + _BETWEEN) / whole
     small = {"size": 11}
     xaxis = parameter.settings(
-        longest=max(5, _LETTERS // max(1, len(parameter.choices))),
-        room=_ROOM,
+        longest=max(5, _LETTERS // columns // max(1, len(parameter.choices))),
+        room=_ROOM // columns,
         domain=[left, left + width],
         anchor=_axis_name("y", place),
         tickfont=small,

@@ -20,7 +20,7 @@ def render(template: str, figures: Iterable[Embedded], data: Mapping[str, Any]) 
 
     Args:
         template: its name; it extends ``base.html``.
-        figures: all that stand on the page: Plotly.js, 4.8 MB, is in it only where one of them draws something.
+        figures: all that stand on the page: Plotly.js, 1.9 MB, is in it only where one of them draws something.
         data: of the template.
     """
     has_figures = any(figure.json for figure in figures)

@@ -287,7 +287,7 @@ class _Loading:
     def _stored_metrics(self, checker: Checker, tree: Plain) -> list[str]:
         if not isinstance(tree, list) and not is_switch(tree):
             return []
-        silent = Checker(checker.vocabulary, self._catalogue, Problems())
+        silent = checker.silent()
         if not silent.is_resolvable(tree, Scope(), ()):
             return []
         names = []
@@ -337,7 +337,7 @@ class _Loading:
         """Check the schedule against the budget, where both are sound by themselves."""
         epochs = budget if budget is not None else tree.get("epochs", BROKEN)
         together = {"learning_rate_schedule": tree.get("learning_rate_schedule"), "epochs": epochs}
-        silent = Checker(checker.vocabulary, self._catalogue, Problems())
+        silent = checker.silent()
         if silent.is_resolvable(together, Scope(), ()):
             checker.check(together, Scope(), ("training",), horizon_faults)
 
@@ -356,7 +356,7 @@ class _Loading:
 
     def _fixed_epochs(self, checker: Checker, tree: Plain) -> Plain:
         """The largest value of `training.epochs`: a trial's full budget is one number of the study."""
-        silent = Checker(checker.vocabulary, self._catalogue, Problems())
+        silent = checker.silent()
         if not silent.is_resolvable(tree, Scope(), ()):
             return BROKEN
         values = [value for value in silent.values_reaching(tree, Scope()) if is_whole(value) and value >= 1]

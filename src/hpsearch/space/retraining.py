@@ -144,7 +144,7 @@ def _check_together(section: Section, checker: Checker, training: Mapping[str, P
     if "epochs" in section or "learning_rate_schedule" in section:  # else the search has the same horizon
         together["epochs"] = section.get("epochs", epochs)
     # what is wrong by itself has been told already, so these checks start only from sound parts
-    if all(checker.is_resolvable(value, Scope(), ("retrain", key)) for key, value in together.items()):
+    if checker.silent().is_resolvable(together, Scope(), ("retrain",)):
         checker.check(together, Scope(), ("retrain",), partial(_together_faults, has_epochs="epochs" in section))
 
 

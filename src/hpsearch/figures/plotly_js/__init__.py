@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-NAME = "plotly.min.js"
-
 
 def plotly_js() -> str:
     """The script as text, 1.9 MB, which can stand in a ``<script>`` element and defines ``Plotly``."""
-    return (files(__name__) / NAME).read_text(encoding="utf-8")
+    return (files(__name__) / "plotly.min.js").read_text(encoding="utf-8")
