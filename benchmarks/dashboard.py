@@ -189,36 +189,20 @@ def rows(loads: dict[str, list[Load]], trials: int, epochs: int) -> list[Row]:
     """Time and weight of the first page, beside Optuna's."""
     mine, other, peer = loads["hpsearch"], loads["another study"], loads["optuna-dashboard"]
     size = f"{trials:,} trials x {epochs} epochs"
+    usable = f"dashboard, first page of {size}, until it is usable"
+    weight = f"dashboard, data of that page (JSON and HTML, unpacked), {size}"
+    newer = "the same where another study is newer, whose page the server has drawn ahead"
+    scripts = f"scripts on the wire {mine[0].scripts / 1e6:.1f} MB against {peer[0].scripts / 1e6:.1f} MB"
+    travelled = f"on the wire {mine[0].travelled / 1e6:.2f} MB against {peer[0].travelled / 1e6:.2f} MB"
+
+    def row(figure: str, unit: str, ours: list[Load], size_of: Callable[[Load], float], most: float, note: str) -> Row:
+        measured = [[size_of(load) for load in several] for several in (ours, peer)]
+        return Row(figure, unit, *measured, "optuna-dashboard", required=1, most=most, note=note)
+
     return [
-        Row(
-            f"dashboard, first page of {size}, until it is usable",
-            "s",
-            [load.seconds for load in mine],
-            [load.seconds for load in peer],
-            "optuna-dashboard",
-            required=1,
-            most=SECONDS,
-            note=f"scripts on the wire {mine[0].scripts / 1e6:.1f} MB against {peer[0].scripts / 1e6:.1f} MB",
-        ),
-        Row(
-            "the same where another study is newer, whose page the server has drawn ahead",
-            "s",
-            [load.seconds for load in other],
-            [load.seconds for load in peer],
-            "optuna-dashboard",
-            required=1,
-            most=SECONDS,
-        ),
-        Row(
-            f"dashboard, data of that page (JSON and HTML, unpacked), {size}",
-            "MB",
-            [load.data / 1e6 for load in mine],
-            [load.data / 1e6 for load in peer],
-            "optuna-dashboard",
-            required=1,
-            most=MEGABYTES,
-            note=f"on the wire {mine[0].travelled / 1e6:.2f} MB against {peer[0].travelled / 1e6:.2f} MB",
-        ),
+        row(usable, "s", mine, lambda load: load.seconds, SECONDS, scripts),
+        row(newer, "s", other, lambda load: load.seconds, SECONDS, ""),
+        row(weight, "MB", mine, lambda load: load.data / 1e6, MEGABYTES, travelled),
     ]
 
 

@@ -203,7 +203,7 @@ def _log_ticks(numbers: numpy.ndarray[Any, Any]) -> tuple[float, ...]:
 
 
 def _fewer(ticks: tuple[float, ...], most: int, is_log: bool) -> tuple[float, ...]:
-    """Of rising ticks at most so many, but two: powers of ten where those are enough, else every n-th."""
+    """Of rising ticks at most so many, or two: powers of ten where those are enough, else every n-th."""
     if len(ticks) <= max(2, most):
         return ticks
     powers = tuple(tick for tick in ticks if is_log and math.log10(tick) == round(math.log10(tick)))

@@ -334,7 +334,8 @@ class TrialReads(StudyReads):
             .order_by(TrialRow.number, attempt.attempt)
         )
         with self._read() as connection:
-            return [(trial, outcome) for trial, outcome in connection.execute(statement) if outcome is not None]
+            found = connection.execute(statement)
+            return [(trial, outcome) for trial, outcome in found if outcome is not None]  # for the type: none is
 
     def epochs_per_second(self, study_id: int, last: int = 50) -> float | None:
         """The pace of the study's latest epochs, up to now; None before the first."""
