@@ -50,7 +50,7 @@ OURS_READY = """() => {
         const plot = box.querySelector('.js-plotly-plot');
         return plot && plot.layout && plot.layout.uirevision && plot.querySelector('.main-svg')
             && (!plot.data.length || box.querySelector('.caption').textContent.length > 10);
-    }) && document.querySelector('#trials .ag-row [col-id="number"]');
+    }) && /^[0-9]+$/.test(document.querySelector('#trials .ag-row [col-id="number"]')?.textContent.trim());
 }"""
 OPTUNA_DATA = "/api/studies/1?"
 

@@ -276,6 +276,46 @@ def _brush(page, name, start, end):
     page.mouse.up()
 
 
+def test_the_first_rows_come_with_the_page_and_others_when_they_are_asked_for(page, server, folder):
+    asked = []
+    page.on("request", lambda request: asked.append(request.post_data or "") if request.method == "POST" else None)
+
+    page.goto(f"{server}/study/evil")
+    in_the_table(page, trials_with(folder, "evil"))
+    assert not [body for body in asked if "rows-wanted" in body]
+
+    page.get_by_role("columnheader", name="value").locator(".ag-header-cell-label").click()
+
+    lowest = "SELECT min(value) FROM trials t JOIN studies s ON s.id = study_id WHERE s.name = 'evil'"
+    first = f"{query(folder, lowest)[0][0]:.6g}"
+    page.wait_for_function(
+        """value => document.querySelector('#trials .ag-row[row-index="0"] [col-id="value"]')?.innerText === value""",
+        arg=first,
+    )
+    assert [body for body in asked if "rows-wanted" in body]
+
+
+def test_columns_are_chosen_and_stay_chosen(page, server):
+    page.goto(f"{server}/study/evil")
+    page.wait_for_selector("#trials .ag-row")
+    headers = "[...document.querySelectorAll('#trials .ag-header-cell')].map(cell => cell.getAttribute('col-id'))"
+    assert "rate" in page.evaluate(headers)
+
+    page.locator(".columns summary").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("checkbox", name="rate", exact=True).uncheck()
+    page.get_by_role("checkbox", name="best epoch").check()
+
+    def shown():
+        page.wait_for_function(f"(names => names.includes('best_epoch') && !names.includes('rate'))({headers})")
+
+    shown()
+    page.keyboard.press("Escape")
+    page.wait_for_function("!document.querySelector('.columns').open")
+    page.reload()
+    shown()
+
+
 def test_a_click_on_a_row_opens_the_trial_beside_the_best_and_escape_closes_it(page, server, folder):
     page.goto(f"{server}/study/evil")
     page.wait_for_selector("#trials .ag-row")

@@ -48,7 +48,7 @@ def test_every_answer_says_how_it_is_to_be_treated(app, path):
     answer = ask(app, path)
 
     assert answer.header("x-content-type-options") == "nosniff"
-    assert answer.header("referrer-policy") == "no-referrer"
+    assert answer.header("referrer-policy") == "same-origin"
     assert answer.header("x-frame-options") == "DENY"
     assert answer.header("cross-origin-opener-policy") == "same-origin"
     policy = dict(part.split(" ", 1) for part in answer.header("content-security-policy").split("; "))

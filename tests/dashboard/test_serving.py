@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import http.client
@@ -15,6 +16,8 @@ import time
 
 import pytest
 from tests.end_to_end.command import command, hpsearch
+
+from hpsearch.dashboard.serving import _listener
 
 SECONDS = 60
 
@@ -162,3 +165,27 @@ def test_a_mistake_is_told_in_a_sentence(folder, options, said):
     assert done.returncode == 2
     assert done.stderr.startswith(said), done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_what_is_asked_for_on_one_connection_is_not_held_back(tmp_path):
+    """Without TCP_NODELAY the second part of each answer waits for the other side, which takes its time: 40 ms."""
+    with contextlib.closing(_listener("127.0.0.1", 0)) as listener:
+        nodelay = asyncio.run(_nodelay_of_an_accepted_connection(listener))
+
+    assert nodelay == 1
+
+
+async def _nodelay_of_an_accepted_connection(listener):
+    found = asyncio.get_running_loop().create_future()
+
+    def accepted(reader, writer):
+        found.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    server = await asyncio.start_server(accepted, sock=listener)
+    async with server:
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        try:
+            return await asyncio.wait_for(found, SECONDS)
+        finally:
+            writer.close()

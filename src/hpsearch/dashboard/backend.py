@@ -7,8 +7,9 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
-from dash import Dash
+from dash import Dash, get_app
 from dash.backends import get_backend
 from dash.exceptions import PreventUpdate
 from fastapi import FastAPI, Request
@@ -20,6 +21,12 @@ from hpsearch.errors import HpsearchError
 
 logger = logging.getLogger(__name__)
 _DashOnFastAPI: Any = get_backend("fastapi")
+
+
+def address_of_page() -> tuple[str, str] | None:
+    """Path and query of the page that has sent the present request; None where its browser does not say."""
+    page = urlsplit(get_app().backend.request_adapter().headers.get("referer", ""))
+    return (page.path, page.query and f"?{page.query}") if page.path else None
 
 
 class Backend(_DashOnFastAPI):
@@ -57,7 +64,10 @@ class Backend(_DashOnFastAPI):
         files = LibraryFiles(dash_app.registered_paths)
         threading.Thread(target=files.prepare, name="packing", daemon=True).start()
 
-        def serve(request: Request, package_name: str, fingerprinted_path: str) -> Response:
-            return files.answer(package_name, fingerprinted_path, request.headers)
+        async def serve(request: Request, package_name: str, fingerprinted_path: str) -> Response:
+            asked = (package_name, fingerprinted_path, request.headers)
+            if files.has(package_name, fingerprinted_path):  # a thread would cost more than the answer
+                return files.answer(*asked)
+            return await run_in_threadpool(files.answer, *asked)
 
         dash_app._add_url("_dash-component-suites/{package_name}/{fingerprinted_path:path}", serve)

@@ -114,7 +114,7 @@ def _headers(scripts: Iterable[str]) -> dict[str, str]:
     return {
         "Content-Security-Policy": "; ".join(f"{name} {' '.join(places)}" for name, places in policy.items()),
         "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
+        "Referrer-Policy": "same-origin",  # by it the layout of a page knows which page
         "X-Frame-Options": "DENY",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",

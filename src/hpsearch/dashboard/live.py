@@ -64,6 +64,11 @@ class Kept:
         self._making: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether it has been made and is kept."""
+        with self._lock:
+            return key in self._made
+
     def get(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What belongs to `key`, made now where it is not there."""
         with self._lock:

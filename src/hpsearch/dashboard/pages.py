@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dash import Dash, Input, Output, State, dcc, html
@@ -14,49 +15,57 @@ from hpsearch.errors import StudyNotFound
 from hpsearch.study import StudyState
 
 BEAT_MILLISECONDS = 1_500  # a page asks so often whether there is news
+_AHEAD = 4  # studies
 
 
-def install(app: Dash, live: Live) -> None:
-    """Give the application its layout and its callbacks."""
-    app.layout = _frame
+def install(app: Dash, live: Live, address: Callable[[], tuple[str, str] | None]) -> None:
+    """Give the application its layout and its callbacks.
+
+    Args:
+        address: path and query of the page that asks for the layout; None where the browser does not say.
+    """
+    app.layout = lambda: _frame(live, address())
     study_list.install(app, live)
     study_page.install(app, live)
     compare_page.install(app, live)
 
-    @app.callback(Output("page", "children"), Input("url", "pathname"), State("url", "search"))
+    @app.callback(
+        Output("page", "children"), Input("url", "pathname"), State("url", "search"), prevent_initial_call=True
+    )
     def show(pathname: str | None, search: str | None) -> Any:
-        name = study_of(pathname)
-        if name is not None:
-            try:
-                return study_page.layout(live, name, search)
-            except StudyNotFound as missing:
-                return message(str(missing))
-        if pathname in (None, "", "/"):
-            return study_list.layout()
-        if pathname == "/compare":
-            return compare_page.layout(live, search)
-        return message("There is no such page.")
+        return _page(live, pathname, search)
 
 
-def expect(live: Live, pathname: str, search: str) -> None:
-    """Draw what a page will ask for. What is wrong with it is raised here, too, and the page will say so."""
+def _page(live: Live, pathname: str | None, search: str | None) -> Any:
+    """What an address shows."""
     name = study_of(pathname)
     if name is not None:
-        study_page.layout(live, name, search)
+        try:
+            return study_page.layout(live, name, search)
+        except StudyNotFound as missing:
+            return message(str(missing))
+    if pathname in (None, "", "/"):
+        return study_list.layout()
+    if pathname == "/compare":
+        return compare_page.layout(live, search)
+    return message("There is no such page.")
 
 
-def expect_newest(live: Live) -> None:
-    """Draw the page of the study that was begun last, of those that are running if there are any."""
+def draw_ahead(live: Live) -> None:
+    """Draw the pages of the studies that people will most likely look at: those that run, then those begun last."""
     studies = live.store.studies()
     running = [study for study in studies if study.state is StudyState.RUNNING and live.store.is_running(study.id)]
-    for study in (running or studies)[-1:]:
+    others = [study for study in studies if study not in running]
+    for study in [*reversed(running), *reversed(others)][:_AHEAD]:
         study_page.layout(live, study.name, None)
 
 
-def _frame() -> Any:
+def _frame(live: Live, address: tuple[str, str] | None) -> Any:
+    """What is around every page, with the page in it where its address is known: it then needs no second round."""
+    known = {} if address is None else {"pathname": address[0], "search": address[1]}
     return html.Div(
         [
-            dcc.Location(id="url", refresh="callback-nav"),
+            dcc.Location(id="url", refresh="callback-nav", **known),
             dcc.Interval(id="beat", interval=BEAT_MILLISECONDS),
             html.Header(
                 [
@@ -69,6 +78,6 @@ def _frame() -> Any:
                     html.Button("◐", id="theme", title="Light or dark", **{"aria-label": "Light or dark"}),
                 ]
             ),
-            html.Main(id="page", tabIndex=-1),
+            html.Main(None if address is None else _page(live, *address), id="page", tabIndex=-1),
         ]
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import threading
 from collections.abc import Collection
-from concurrent.futures import Executor, ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
 
@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from hpsearch.dashboard import api, pages
-from hpsearch.dashboard.backend import Backend
+from hpsearch.dashboard.backend import Backend, address_of_page
 from hpsearch.dashboard.guard import Guard
 from hpsearch.dashboard.live import Live
 from hpsearch.dashboard.static import PLOTLY
@@ -37,6 +37,8 @@ _INDEX = """<!DOCTYPE html>
 {%favicon%}
 {%css%}
 <script defer src="PLOTLY"></script>
+<link rel="preload" as="fetch" crossorigin href="/_dash-layout">
+<link rel="preload" as="fetch" crossorigin href="/_dash-dependencies">
 </head>
 <body>
 {%app_entry%}
@@ -50,7 +52,6 @@ _INDEX = """<!DOCTYPE html>
 logger = logging.getLogger(__name__)
 _NOT_NEEDED = re.compile(r'<script src="[^"]*/(?:deps/polyfill@7\.|dash_table/)[^"]*"></script>\n?')
 _FRESH_SECONDS = 0.75  # with a page's beat and a drawing, a new epoch is seen within three
-_DRAW_AHEAD = 2  # pages at once
 _WORTH_PACKING = 1000  # bytes
 _PACKING_LEVEL = 5  # of nine: answers are packed while people wait
 
@@ -63,13 +64,12 @@ def make_app(store: Store, *, hosts: Collection[str] = (), token: str | None = N
         token: that everybody has to know; None where nobody has to.
     """
     live = Live(store, lambda: open_store(store.path, read_only=False), fresh=_FRESH_SECONDS)
-    ahead = ThreadPoolExecutor(_DRAW_AHEAD, thread_name_prefix="ahead")
-    ahead.submit(_prepare, live)
+    threading.Thread(target=_prepare, args=(live,), name="ahead", daemon=True).start()
     app = _dash()
-    pages.install(app, live)
+    pages.install(app, live, address_of_page)
     server: FastAPI = app.server
     api.install(server, live)
-    server.router.routes.append(Route("/{path:path}", _Page(server, live, ahead), methods=["GET"]))
+    server.router.routes.append(Route("/{path:path}", _Page(server), methods=["GET"]))
     packed = GZipMiddleware(server, minimum_size=_WORTH_PACKING, compresslevel=_PACKING_LEVEL)
     return Guard(packed, hosts=hosts, token=token, scripts=app.csp_hashes())
 
@@ -80,19 +80,24 @@ def _prepare(live: Live) -> None:
 
     nothing_to_draw("").to_plotly_json()  # Plotly reads what it checks figures by when there is one
     try:
-        pages.expect_newest(live)
+        pages.draw_ahead(live)
     except Exception:
-        logger.exception("the newest study could not be drawn ahead")
+        logger.exception("the newest studies could not be drawn ahead")
     for name in FIGURES:
         figure_module(name)
 
 
 class _Dash(dash.Dash):
-    """Dash without two scripts of its own: a polyfill for browsers of 2015, and a table that is not used here.
+    """Dash without what no page here uses: a polyfill for browsers of 2015, its own table, a worker for a websocket.
 
-    Without them a page is there a fifteenth of its time sooner. What Dash's other scripts need of the polyfill
+    Without them a page is there a tenth of its time sooner. What Dash's other scripts need of the polyfill
     (`regeneratorRuntime`) is in assets/dashboard.js.
     """
+
+    def _config(self) -> dict[str, Any]:
+        """What the page's scripts are told; nothing of a websocket, for which they would start a worker."""
+        config: dict[str, Any] = super()._config()
+        return {name: value for name, value in config.items() if name != "websocket"}
 
     def interpolate_index(self, **parts: str) -> str:
         """The page that all addresses answer with."""
@@ -134,15 +139,8 @@ def _plotly() -> str:
 class _Page:
     """Answers with the one page that Dash has, whatever the address: which study it shows is decided in it."""
 
-    def __init__(self, server: FastAPI, live: Live, ahead: Executor) -> None:
+    def __init__(self, server: FastAPI) -> None:
         self._server = server
-        self._live = live
-        self._ahead = ahead
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._server({**scope, "method": "GET", "path": "/", "raw_path": b"/"}, receive, send)
-        if scope["method"] == "GET":  # begin to draw while the browser still reads the scripts
-            path = scope.get("raw_path") or scope["path"].encode()
-            self._ahead.submit(
-                pages.expect, self._live, path.decode("latin-1"), scope["query_string"].decode("latin-1")
-            )

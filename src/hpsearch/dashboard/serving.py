@@ -62,7 +62,8 @@ def _listener(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise ConfigError(f"There is no address {host!r} to listen on: {error.strerror}.") from error
     family, _, _, _, address = min(found, key=lambda one: one[0] is not socket.AF_INET)
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # TCP by name: otherwise asyncio would not set TCP_NODELAY, and an answer's second part wait 40 ms for the first
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port is free as soon as its server ended
         listener.bind(address)

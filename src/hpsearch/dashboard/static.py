@@ -56,6 +56,10 @@ class LibraryFiles:
         for package, name in _LARGE:
             self._file(package, name)
 
+    def has(self, package: str, path: str) -> bool:
+        """Whether a file has been read and packed."""
+        return (package, check_fingerprint(path)[0]) in self._kept
+
     def answer(self, package: str, path: str, headers: Mapping[str, str]) -> Response:
         """The file, or that it has not changed, or that there is none.
 

@@ -96,16 +96,20 @@ def layout(live: Live, name: str, search: str | None) -> Any:
                     html.Div(
                         [
                             html.H2("Trials"),
-                            dcc.Dropdown(
-                                trial_table.columns(rows),
-                                shown,
-                                id={"type": "columns", "study": name},
-                                multi=True,
-                                clearable=False,
-                                persistence=True,
-                                placeholder="Columns",
+                            html.Details(
+                                [
+                                    html.Summary("Columns", className="button"),
+                                    dcc.Checklist(
+                                        [
+                                            {"label": trial_table.heading(column), "value": column}
+                                            for column in trial_table.columns(rows)
+                                        ],
+                                        shown,
+                                        id={"type": "columns", "study": name},
+                                        persistence=True,
+                                    ),
+                                ],
                                 className="columns",
-                                maxHeight=320,
                             ),
                         ],
                         className="figure-head",
@@ -119,13 +123,13 @@ def layout(live: Live, name: str, search: str | None) -> Any:
                         id="trials",
                         rowModelType="infinite",
                         columnDefs=trial_table.column_definitions(rows, shown),
-                        defaultColDef={"sortable": True, "resizable": True, "floatingFilter": False},
-                        columnSize="autoSize",
+                        defaultColDef={"sortable": True, "resizable": True, "floatingFilter": False, "flex": 1},
                         filterModel=trial_table.filter_model(rows, address.selection),
                         getRowId="params.data.id",
                         dashGridOptions={
                             "cacheBlockSize": trial_table.PAGE,
                             "maxBlocksInCache": 20,
+                            "rowBuffer": 2,  # beyond those that are seen: each costs the browser some fifty elements
                             "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
                             "suppressCsvExport": True,
                         },
@@ -143,6 +147,8 @@ def layout(live: Live, name: str, search: str | None) -> Any:
             dcc.Store(id="again"),
             dcc.Store(id="brushed"),
             dcc.Store(id="wish"),
+            dcc.Store(id="first-rows", data=trial_table.page(rows, address.selection, trial_table.FIRST)),
+            dcc.Store(id="rows-wanted"),
             dcc.ConfirmDialog(
                 id="stop-confirm",
                 message=f"Stop study {name} after its present epochs? `hpsearch run` goes on with it later.",
@@ -474,11 +480,23 @@ def _brushed(rows: StudyRows, before: Selection, constraints: dict[str, Any]) ->
 
 
 def _list_trials(app: Dash, live: Live) -> None:
-    @app.callback(
+    # what the grid asks for first came with the page
+    app.clientside_callback(
+        ClientsideFunction("hpsearch", "rows"),
         Output("trials", "getRowsResponse"),
+        Output("rows-wanted", "data"),
+        Output("first-rows", "data"),
         Input("trials", "getRowsRequest"),
+        State("first-rows", "data"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output("trials", "getRowsResponse", allow_duplicate=True),
+        Input("rows-wanted", "data"),
         State("url", "pathname"),
         State("url", "search"),
+        prevent_initial_call=True,
     )
     def get_rows(request: dict[str, Any] | None, pathname: str, search: str) -> Any:
         name = study_of(pathname)
@@ -486,15 +504,12 @@ def _list_trials(app: Dash, live: Live) -> None:
             return no_update
         return trial_table.page(live.rows(name), Address.from_search(search).selection, request)
 
-    @app.callback(
+    app.clientside_callback(
+        ClientsideFunction("hpsearch", "showColumns"),
         Output("trials", "columnDefs"),
-        Input({"type": "columns", "study": ALL}, "value"),
-        State("url", "pathname"),
-        prevent_initial_call=True,
+        Input({"type": "columns", "study": ALL}, "value"),  # what a browser has kept, too, when the page opens
+        State("trials", "columnDefs"),
     )
-    def choose_columns(shown: list[list[str]], pathname: str) -> Any:
-        name = study_of(pathname)
-        return no_update if name is None or not shown else trial_table.column_definitions(live.rows(name), shown[0])
 
     @app.callback(
         Output("trials", "filterModel"),

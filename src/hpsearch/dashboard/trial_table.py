@@ -14,17 +14,18 @@ if TYPE_CHECKING:
     import pandas
 
 PAGE = 100  # rows that the grid asks for at once
+FIRST = {"startRow": 0, "endRow": PAGE}  # what it asks for when it opens
 _OWN = ("number", "state", "value", "best_epoch", "epochs_done", "epochs", "rung", "bracket", "parent", "seconds")
 _MORE = ("model_parameters", "error_kind")
 _HIDDEN = {"best_epoch", "epochs", "bracket", "parent"}  # until they are chosen
-_WIDE = 125  # pixels: six digits of a small number, the mark of a filter; columns are fitted before there are rows
+_NARROW, _WIDE = 90, 125  # pixels: a word; six digits of a small number
+_LETTER, _AROUND, _MARK = 9, 32, 36  # pixels of a heading's letter, of its margins, of a filter's mark
 _ONE_END = {"greaterThanOrEqual": 0, "lessThanOrEqual": 1}
 
 
 def columns(rows: StudyRows) -> list[str]:
     """The columns that the study's trials have anything in, the trial's own first."""
-    trials = rows.trials
-    there = [name for name in (*_OWN, *_MORE) if name == "number" or _says_something(trials, name)]
+    there = [name for name in (*_OWN, *_MORE) if name == "number" or name in rows.filled]
     return [*there, *(parameter.column for parameter in rows.parameters)]
 
 
@@ -36,6 +37,12 @@ def shown_at_first(rows: StudyRows) -> list[str]:
 def column_definitions(rows: StudyRows, shown: Sequence[str]) -> list[dict[str, Any]]:
     """The grid's columns; all are there, those that are not shown are hidden."""
     return [_definition(rows, name, hide=name not in shown) for name in columns(rows)]
+
+
+def heading(name: str) -> str:
+    """A column as people read it."""
+    own = {"number": "trial", "epochs_done": "epochs", "epochs": "epochs asked", "error_kind": "error"}
+    return own.get(name, name.replace("_", " ") if name in (*_OWN, *_MORE) else name)
 
 
 def page(rows: StudyRows, selection: Selection, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,14 +108,16 @@ def selection_of(rows: StudyRows, model: Mapping[str, Any], before: Selection) -
 
 
 def _definition(rows: StudyRows, name: str, *, hide: bool) -> dict[str, Any]:
-    definition: dict[str, Any] = {"field": name, "headerName": _heading(name), "hide": hide, "minWidth": 90}
+    title = heading(name)
+    least = len(title) * _LETTER + _AROUND + _MARK
+    definition: dict[str, Any] = {"field": name, "headerName": title, "hide": hide, "minWidth": max(_NARROW, least)}
     if name == "number":
-        return definition | {"pinned": "left", "width": 90, "sortable": True, "filter": False}
+        return definition | {"pinned": "left", "width": _NARROW, "flex": None, "minWidth": _NARROW, "filter": False}
     if name == "state":  # chosen by the buttons above the figures
-        return definition | {"filter": False, "width": 110}
+        return definition | {"filter": False, "minWidth": _WIDE}
     if _is_number(rows.trials[name]):
         return definition | {
-            "minWidth": _WIDE,
+            "minWidth": max(_WIDE, least),
             "type": "rightAligned",
             "filter": "agNumberColumnFilter",
             "filterParams": {
@@ -128,15 +137,6 @@ def _definition(rows: StudyRows, name: str, *, hide: bool) -> dict[str, Any]:
             "closeOnApply": True,
         },
     }
-
-
-def _heading(name: str) -> str:
-    own = {"number": "trial", "epochs_done": "epochs", "epochs": "epochs asked", "error_kind": "error"}
-    return own.get(name, name.replace("_", " ") if name in (*_OWN, *_MORE) else name)
-
-
-def _says_something(trials: pandas.DataFrame, name: str) -> bool:
-    return name in trials and bool(trials[name].notna().any())
 
 
 def _is_number(values: pandas.Series[Any]) -> bool:

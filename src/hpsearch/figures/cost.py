@@ -203,7 +203,7 @@ def caption(facts: Cost) -> str:
             parts.append(f"By {what}, trial {best['number']:.0f} is the cheapest and the best.")
             continue
         parts.append(
-            f"By {what}, {len(front)} of them are better than all that cost no more: from trial "
+            f"By {what}, {len(front):,} of them are better than all that cost no more: from trial "
             f"{cheap['number']:.0f} ({_spent(cost, cheap['cost'])}: {in_words(facts.metric)} {cheap['value']:.4f}) to "
             f"trial {best['number']:.0f} ({_spent(cost, best['cost'])}: {best['value']:.4f})."
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TITLE = "Optimization history"
 _FEW = 10  # trials, each with a tick
-_DRAWN = 1000  # points; more are slow without a graphics card, and cover one another
+_DRAWN = 600  # points; more are slow without a graphics card, and cover one another
 By = Literal["trial", "time"]
 
 
@@ -145,13 +145,13 @@ def figure(facts: History) -> go.Figure:
 def caption(facts: History) -> str:
     """What the figure shows, in words."""
     if not len(facts.best):
-        return f"{len(facts.points)} trials have a value, none is complete yet."
+        return f"{len(facts.points):,} trials have a value, none is complete yet."
     best = facts.best.iloc[-1]
     count = len(facts.failed)
     without = f"; {count} failed or invalid ones, which have no value, along the bottom" if count else ""
     drawn = len(thinned(facts))
     share = f" ({drawn:,} of them drawn)" if drawn < len(facts.points) else ""
     return (
-        f"{len(facts.points)} trials with a value{share}, best {in_words(facts.metric)} {best['value']:.4f} by trial "
+        f"{len(facts.points):,} trials with a value{share}, best {in_words(facts.metric)} {best['value']:.4f} by trial "
         f"{best['number']:.0f}{without}."
     )

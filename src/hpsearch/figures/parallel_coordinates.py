@@ -279,9 +279,9 @@ def caption(facts: ParallelCoordinates) -> str:
     """What the figure shows, in words."""
     if not len(facts.lines):
         return "No trial has a value yet."
-    which = f"{len(facts.lines)} trials with a value"
+    which = f"{len(facts.lines):,} trials with a value"
     if facts.trials > len(facts.lines):
-        which = f"The best {len(facts.lines)} of {facts.trials} trials with a value"
+        which = f"The best {len(facts.lines):,} of {facts.trials:,} trials with a value"
     absent = [axis.label for axis in facts.axes if axis.absent is not None]
     inactive = f"; not all have {', '.join(absent)}" if absent else ""
     return (

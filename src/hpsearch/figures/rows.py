@@ -89,6 +89,12 @@ class StudyRows:
         return trials_frame(self._store, self.study.id) if self._trials is None else self._trials
 
     @cached_property
+    def filled(self) -> frozenset[str]:
+        """The columns of `trials` in which any trial has anything."""
+        there = self.trials.notna().any()
+        return frozenset(there.index[there])
+
+    @cached_property
     def complete(self) -> pandas.DataFrame:
         """The complete trials, in number order."""
         return self.trials[self.trials["state"] == TrialState.COMPLETE.value]

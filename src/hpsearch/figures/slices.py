@@ -180,9 +180,9 @@ def caption(facts: Slices) -> str:
     if not len(facts.points):
         return "No trial has a value yet."
     count = len(facts.points)
-    which = f"{count} trials with a value"
+    which = f"{count:,} trials with a value"
     if facts.trials > count:
-        which = f"{count} of {facts.trials} trials with a value (the best, and some of the others at even places)"
+        which = f"{count:,} of {facts.trials:,} trials with a value (the best, and some of the others at even places)"
     return (
         f"{in_words(facts.metric).capitalize()} of {which} against each of the {len(facts.axes)} parameters that vary; "
         f"a trial is in the plots of the parameters that it has."

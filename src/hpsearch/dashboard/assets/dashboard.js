@@ -49,6 +49,9 @@ const looksTheSame = (plot, next) => {
   });
 };
 
+// How often the table has asked the server: an answer may have changed where the question is the same.
+let asked = 0;
+
 // All that Dash's scripts use of the polyfill that they come with: their `async` functions, compiled to steps.
 window.regeneratorRuntime = {
   mark: (steps) => steps,
@@ -115,6 +118,22 @@ window.dash_clientside.hpsearch = {
     return JSON.stringify(drawnFor) === JSON.stringify([stamp, chosen]) ? dash_clientside.no_update : Date.now();
   },
 
+  // Rows that the table asks for: the first ones came with the page, all others the server has.
+  rows: function (request, first) {
+    const same = dash_clientside.no_update;
+    if (!request) return [same, same, same];
+    const { startRow, endRow, sortModel } = request;
+    if (first && startRow === 0 && !sortModel?.length) return [first, same, null];
+    return [same, { startRow, endRow, sortModel, asked: (asked += 1) }, null];
+  },
+
+  // The columns that are ticked.
+  showColumns: function ([shown], definitions) {
+    const wanted = (definitions || []).map((one) => ({ ...one, hide: !(shown || []).includes(one.field) }));
+    const changes = shown && wanted.some((one, place) => one.hide !== definitions[place].hide);
+    return changes ? wanted : dash_clientside.no_update;
+  },
+
   // New rows, or another choice of them: the table asks again, and stays where it is if it can.
   refreshTrials: async function () {
     const chosenAnew = dash_clientside.callback_context.triggered.some((one) => one.prop_id === "chosen.data");
@@ -151,7 +170,11 @@ window.dash_clientside.hpsearch = {
     }
     apply();
   });
+  const closeMenus = (but) => document.querySelectorAll("details.columns[open]").forEach((one) => one === but || (one.open = false));
+  document.addEventListener("click", (event) => closeMenus(event.target.closest("details.columns")));
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") document.querySelector("#trial-panel .close")?.click();
+    if (event.key !== "Escape") return;
+    if (document.querySelector("details.columns[open]")) closeMenus();
+    else document.querySelector("#trial-panel .close")?.click();
   });
 })();

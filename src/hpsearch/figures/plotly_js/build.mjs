@@ -1,12 +1,13 @@
 // Writes plotly.min.js, Plotly.js with the traces that index.js names, and LICENSES.txt, of all packages that are in it.
 // `npm ci && npm run build`, then `npm run clean`.
+import { parse } from "acorn";
 import { build } from "esbuild";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const { version } = createRequire(import.meta.url)("plotly.js/package.json");
 
-const { metafile } = await build({
+const { metafile, outputFiles } = await build({
   entryPoints: ["index.js"],
   outfile: "plotly.min.js",
   bundle: true,
@@ -23,7 +24,31 @@ const { metafile } = await build({
   loader: { ".glsl": "text", ".css": "empty" },
   metafile: true,
   logLevel: "warning",
+  write: false,
 });
+
+// Plotly's modules are functions, all of which are called when the script is: `wrap((exports, module) => {...})`. Written
+// as `wrap((function(exports, module) {...}))` they are compiled while the script loads, in the background. Otherwise
+// browsers only skim them there, and read them once more, on the page's one thread, when they are called.
+const inBrackets = (script) => {
+  const whole = parse(script, { ecmaVersion: "latest" }).body.find((statement) => statement.type === "VariableDeclaration");
+  const statements = whole.declarations[0].init.callee.body.body; // var Plotly = (() => {...})()
+  const modules = statements
+    .flatMap((statement) => (statement.type === "VariableDeclaration" ? statement.declarations : []))
+    .flatMap(({ init }) => (init?.type === "CallExpression" && init.arguments.length === 1 ? init.arguments : []))
+    .filter(({ type, params, body }) => type === "ArrowFunctionExpression" && params.length && body.type === "BlockStatement");
+  const parts = modules.flatMap(({ start, end, params, body }) => [
+    [start, body.start, `(function(${params.map(({ name }) => name)})`],
+    [end, end, ")"],
+  ]);
+  let [done, from] = ["", 0];
+  for (const [start, end, text] of parts) {
+    done += script.slice(from, start) + text;
+    from = end;
+  }
+  return done + script.slice(from);
+};
+writeFileSync("plotly.min.js", inBrackets(outputFiles[0].text));
 
 const bundled = Object.values(metafile.outputs).flatMap((output) =>
   Object.entries(output.inputs).flatMap(([file, { bytesInOutput }]) => (bytesInOutput ? [file] : [])),
