@@ -55,15 +55,18 @@ class Viewer(threading.Thread):
         super().__init__(daemon=True)
         self._connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
         self._path = f"/study/{study}"
+        self._rows = ""  # the output of the table's callback
         self._audience = audience
         self._closed = closed
 
     def run(self) -> None:
         """Open the page as soon as the study is there, and follow it."""
         while not self._closed.wait(0.2):
-            page = self._ask(["page.children"], [("url.pathname", self._path)], [("url.search", "")])
+            page = self._get("/_dash-layout")
             figures = re.findall(r'"type":\s*"drawn",\s*"name":\s*"(\w+)"|"name":\s*"(\w+)",\s*"type":\s*"drawn"', page)
             if figures:
+                outputs = [one["output"] for one in json.loads(self._get("/_dash-dependencies"))]
+                self._rows = next(name for name in outputs if name.startswith("trials.getRowsResponse@"))
                 self._follow([first or second for first, second in figures])
 
     def _follow(self, figures: list[str]) -> None:
@@ -82,10 +85,10 @@ class Viewer(threading.Thread):
             seen = json.loads(news)["response"]["stamp"]["data"]
             for figure in figures:
                 self._draw(figure, seen)
-            request = {"startRow": 0, "endRow": 100, "sortModel": [], "filterModel": {}}
+            request = {"startRow": 0, "endRow": 100, "sortModel": [], "asked": self._audience.drawn}
             self._ask(
-                ["trials.getRowsResponse"],
-                [("trials.getRowsRequest", request)],
+                [self._rows],
+                [("rows-wanted.data", request)],
                 [("url.pathname", self._path), ("url.search", "")],
             )
             self._audience.drawn += 1
@@ -137,9 +140,17 @@ class Viewer(threading.Thread):
             }
         )
 
+    def _get(self, path: str) -> str:
+        self._connection.request("GET", path, headers={"Referer": f"http://{self._connection.host}{self._path}"})
+        answer = self._connection.getresponse()
+        sent = answer.read().decode()
+        if answer.status != 200:
+            self._audience.wrong.append(f"{answer.status}: {sent[:200]!r}")
+        return sent
+
     def _post(self, body: dict[str, Any]) -> str:
         headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
-        if body["output"].startswith(("page", "..stamp")):
+        if body["output"].startswith("..stamp"):
             headers.pop("Accept-Encoding")  # read here
         self._connection.request("POST", "/_dash-update-component", json.dumps(body), headers)
         answer = self._connection.getresponse()
