@@ -55,7 +55,6 @@ class Viewer(threading.Thread):
         super().__init__(daemon=True)
         self._connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
         self._path = f"/study/{study}"
-        self._rows = ""  # the output of the table's callback
         self._audience = audience
         self._closed = closed
 
@@ -66,10 +65,10 @@ class Viewer(threading.Thread):
             figures = re.findall(r'"type":\s*"drawn",\s*"name":\s*"(\w+)"|"name":\s*"(\w+)",\s*"type":\s*"drawn"', page)
             if figures:
                 outputs = [one["output"] for one in json.loads(self._get("/_dash-dependencies"))]
-                self._rows = next(name for name in outputs if name.startswith("trials.getRowsResponse@"))
-                self._follow([first or second for first, second in figures])
+                rows = next(name for name in outputs if name.startswith("trials.getRowsResponse@"))
+                self._follow([first or second for first, second in figures], rows)
 
-    def _follow(self, figures: list[str]) -> None:
+    def _follow(self, figures: list[str], rows: str) -> None:
         seen: Any = None
         while not self._closed.wait(BEAT):
             began = time.perf_counter()
@@ -87,7 +86,7 @@ class Viewer(threading.Thread):
                 self._draw(figure, seen)
             request = {"startRow": 0, "endRow": 100, "sortModel": [], "asked": self._audience.drawn}
             self._ask(
-                [self._rows],
+                [rows],
                 [("rows-wanted.data", request)],
                 [("url.pathname", self._path), ("url.search", "")],
             )

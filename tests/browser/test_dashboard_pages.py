@@ -295,6 +295,36 @@ def test_the_first_rows_come_with_the_page_and_others_when_they_are_asked_for(pa
     assert [body for body in asked if "rows-wanted" in body]
 
 
+def test_a_page_that_the_layout_cannot_know_asks_for_its_content(page, server, folder):
+    """Of a long address browsers tell no more than where the server is."""
+    states = ",".join(["complete"] + ["x" * 50] * 100)
+
+    page.goto(f"{server}/study/evil?states={states}")
+    all_drawn(page)
+
+    in_the_table(page, trials_with(folder, "evil", "t.state = 'complete'"))
+
+
+def test_a_column_keeps_the_width_that_a_person_gave_it(page, server):
+    page.goto(f"{server}/study/evil")
+    page.wait_for_selector("#trials .ag-row")
+    page.locator("#trials").scroll_into_view_if_needed()
+    edge = page.locator("#trials .ag-header-cell[col-id='rate'] .ag-header-cell-resize").bounding_box()
+    place = edge["x"] + edge["width"] / 2, edge["y"] + edge["height"] / 2
+    page.mouse.move(*place)
+    page.mouse.down()
+    page.mouse.move(place[0] + 90, place[1], steps=5)
+    page.mouse.up()
+    width = "document.querySelector(\"#trials .ag-header-cell[col-id='rate']\").offsetWidth"
+    wide = page.evaluate(width)
+
+    page.locator(".columns summary").click()
+    page.get_by_role("checkbox", name="best epoch").check()
+    page.wait_for_selector("#trials .ag-header-cell[col-id='best_epoch']")
+
+    assert page.evaluate(width) == wide
+
+
 def test_columns_are_chosen_and_stay_chosen(page, server):
     page.goto(f"{server}/study/evil")
     page.wait_for_selector("#trials .ag-row")
@@ -312,6 +342,7 @@ def test_columns_are_chosen_and_stay_chosen(page, server):
     shown()
     page.keyboard.press("Escape")
     page.wait_for_function("!document.querySelector('.columns').open")
+    assert page.evaluate("document.activeElement.innerText") == "Columns"
     page.reload()
     shown()
 

@@ -17,6 +17,7 @@ from hpsearch.dashboard.progress import left_of, planned
 from hpsearch.dashboard.study_page import layout
 from hpsearch.figures.selection import Selection
 from hpsearch.storage import open_store
+from hpsearch.study import Trial, TrialState
 
 
 @pytest.fixture
@@ -92,11 +93,50 @@ def test_the_studies_that_people_will_most_likely_look_at_are_drawn_ahead(tmp_pa
 
 def test_what_was_drawn_ahead_is_what_the_page_shows(live):
     draw_ahead(live)
-    ahead = live.drawing("random", "history", Selection(), {})
+    ahead = dict(live._drawings._made)
 
-    layout(live, "random", "")
+    for name in {key[0] for key in ahead}:
+        layout(live, name, "")
 
-    assert live.drawing("random", "history", Selection(), {}) is ahead
+    assert ahead
+    assert live._drawings._made == ahead
+
+
+def test_a_study_that_cannot_be_drawn_ahead_is_told_and_keeps_none_of_the_others_back(tmp_path, monkeypatch, caplog):
+    file = tmp_path / "studies.db"
+    with open_store(file, create=True) as store:
+        for name in ("sound", "broken"):
+            store.create_study(new_study(name, {"training": {"epochs": 2}}))
+        live = Live(store, lambda: store)
+        read = live.rows
+        monkeypatch.setattr(live, "rows", lambda name: 1 // 0 if name == "broken" else read(name))
+
+        draw_ahead(live)
+
+    assert {key[0] for key in live._drawings._made} == {"sound"}
+    assert "'broken' could not be drawn ahead" in caplog.text
+
+
+def test_what_is_written_while_a_page_is_made_is_news_to_it(tmp_path, monkeypatch):
+    file = tmp_path / "studies.db"
+    with open_store(file, create=True) as store:
+        study = store.create_study(new_study("random", {"training": {"epochs": 2}}))
+        live = Live(store, lambda: store)
+        read = live.rows
+
+        def rows_and_then_another_trial(name):
+            found = read(name)
+            if not store.trials(study.id):
+                with store.claim(study.id) as lease, store.writer(lease).transaction() as write:
+                    write.add_trial(Trial(0, TrialState.WAITING, {"rate": 0.1}, 2, seed=0))
+            return found
+
+        monkeypatch.setattr(live, "rows", rows_and_then_another_trial)
+        page = layout(live, "random", "")
+
+        seen = next(each for each in page.children if getattr(each, "id", None) == "stamp").data
+        assert store.trials(study.id)
+        assert seen[0] != live.stamp("random")
 
 
 def test_a_database_without_a_study_has_nothing_to_draw_ahead(tmp_path):

@@ -167,7 +167,7 @@ def test_a_mistake_is_told_in_a_sentence(folder, options, said):
     assert done.stderr.count("\n") == 1
 
 
-def test_what_is_asked_for_on_one_connection_is_not_held_back(tmp_path):
+def test_what_is_asked_for_on_one_connection_is_not_held_back():
     """Without TCP_NODELAY the second part of each answer waits for the other side, which takes its time: 40 ms."""
     with contextlib.closing(_listener("127.0.0.1", 0)) as listener:
         nodelay = asyncio.run(_nodelay_of_an_accepted_connection(listener))

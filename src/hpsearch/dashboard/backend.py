@@ -1,4 +1,4 @@
-"""Dash on FastAPI, with what its own backend leaves out: work in threads, told bugs, packed scripts, plain errors."""
+"""Dash on FastAPI, with what its own backend leaves out: work in threads, told bugs, packed scripts, who is asking."""
 
 from __future__ import annotations
 
@@ -23,10 +23,21 @@ logger = logging.getLogger(__name__)
 _DashOnFastAPI: Any = get_backend("fastapi")
 
 
-def address_of_page() -> tuple[str, str] | None:
-    """Path and query of the page that has sent the present request; None where its browser does not say."""
-    page = urlsplit(get_app().backend.request_adapter().headers.get("referer", ""))
-    return (page.path, page.query and f"?{page.query}") if page.path else None
+def asking_page() -> tuple[str, str] | None:
+    """Path and query of the page that asks for the layout; None where its browser does not say, or it is not ours.
+
+    Of an address of more than 4,096 letters browsers say no more than its origin: so `/` alone tells nothing.
+    """
+    request = get_app().backend.request_adapter()
+    if request.path != "/_dash-layout":  # Dash asks for a layout when it is asked for anything the first time
+        return None
+    try:
+        page = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return None
+    if page.netloc != request.headers.get("host") or (page.path in ("", "/") and not page.query):
+        return None
+    return page.path, page.query and f"?{page.query}"
 
 
 class Backend(_DashOnFastAPI):

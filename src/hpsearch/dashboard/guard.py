@@ -114,7 +114,8 @@ def _headers(scripts: Iterable[str]) -> dict[str, str]:
     return {
         "Content-Security-Policy": "; ".join(f"{name} {' '.join(places)}" for name, places in policy.items()),
         "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "same-origin",  # by it the layout of a page knows which page
+        # not no-referrer: by it the layout knows which page asks, and forms would be sent with `Origin: null`
+        "Referrer-Policy": "same-origin",
         "X-Frame-Options": "DENY",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",

@@ -146,8 +146,6 @@ def _refusal(
     for_people = connection.scope["type"] == "http" and not connection.scope["path"].startswith(_NOT_FOR_PEOPLE)
     if not for_people or "text/html" not in connection.headers.get("accept", ""):
         return JSONResponse({"error": said}, status, headers)
-    # under no-referrer browsers say `Origin: null` when they send a form, even to where it came from
-    headers["Referrer-Policy"] = "same-origin"
     page = _PAGE.format(said=escape(said), action=LOGIN, next=escape(wanted))
     return HTMLResponse(page, status, headers)
 

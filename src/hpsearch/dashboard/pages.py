@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -15,16 +16,17 @@ from hpsearch.errors import StudyNotFound
 from hpsearch.study import StudyState
 
 BEAT_MILLISECONDS = 1_500  # a page asks so often whether there is news
-_AHEAD = 4  # studies
+AHEAD = 4  # studies
+logger = logging.getLogger(__name__)
 
 
-def install(app: Dash, live: Live, address: Callable[[], tuple[str, str] | None]) -> None:
+def install(app: Dash, live: Live, asking_page: Callable[[], tuple[str, str] | None]) -> None:
     """Give the application its layout and its callbacks.
 
     Args:
-        address: path and query of the page that asks for the layout; None where the browser does not say.
+        asking_page: path and query of the page that asks for the layout; None where the browser does not say.
     """
-    app.layout = lambda: _frame(live, address())
+    app.layout = lambda: _frame(live, asking_page())
     study_list.install(app, live)
     study_page.install(app, live)
     compare_page.install(app, live)
@@ -56,13 +58,22 @@ def draw_ahead(live: Live) -> None:
     studies = live.store.studies()
     running = [study for study in studies if study.state is StudyState.RUNNING and live.store.is_running(study.id)]
     others = [study for study in studies if study not in running]
-    for study in [*reversed(running), *reversed(others)][:_AHEAD]:
-        study_page.layout(live, study.name, None)
+    for study in [*reversed(running), *reversed(others)][:AHEAD]:
+        try:
+            study_page.layout(live, study.name, None)
+        except Exception:
+            logger.exception("study %r could not be drawn ahead", study.name)
 
 
 def _frame(live: Live, address: tuple[str, str] | None) -> Any:
-    """What is around every page, with the page in it where its address is known: it then needs no second round."""
-    known = {} if address is None else {"pathname": address[0], "search": address[1]}
+    """What is around every page, with the page in it where its address is known and it can be drawn."""
+    known, page = {}, None
+    if address is not None:
+        try:
+            page = _page(live, *address)
+            known = {"pathname": address[0], "search": address[1]}
+        except Exception:  # the page will ask again, and be told; Dash would answer 500 without a word
+            logger.exception("the page %s could not be drawn", address[0])
     return html.Div(
         [
             dcc.Location(id="url", refresh="callback-nav", **known),
@@ -78,6 +89,6 @@ def _frame(live: Live, address: tuple[str, str] | None) -> Any:
                     html.Button("◐", id="theme", title="Light or dark", **{"aria-label": "Light or dark"}),
                 ]
             ),
-            html.Main(None if address is None else _page(live, *address), id="page", tabIndex=-1),
+            html.Main(page, id="page", tabIndex=-1),
         ]
     )

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from hpsearch.dashboard import api, pages
-from hpsearch.dashboard.backend import Backend, address_of_page
+from hpsearch.dashboard.backend import Backend, asking_page
 from hpsearch.dashboard.guard import Guard
 from hpsearch.dashboard.live import Live
 from hpsearch.dashboard.static import PLOTLY
@@ -27,7 +27,8 @@ from hpsearch.figures.registry import FIGURES, figure_module
 from hpsearch.figures.theme import nothing_to_draw
 from hpsearch.storage import Store, open_store
 
-# Dash's own, and Plotly, which Dash would load once there is a figure: so it is read while the first answers are made
+# Dash's own, with what it would ask for later: Plotly, which it loads once there is a figure, and its first two answers
+# (`crossorigin`, because Dash fetches them so)
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -66,7 +67,7 @@ def make_app(store: Store, *, hosts: Collection[str] = (), token: str | None = N
     live = Live(store, lambda: open_store(store.path, read_only=False), fresh=_FRESH_SECONDS)
     threading.Thread(target=_prepare, args=(live,), name="ahead", daemon=True).start()
     app = _dash()
-    pages.install(app, live, address_of_page)
+    pages.install(app, live, asking_page)
     server: FastAPI = app.server
     api.install(server, live)
     server.router.routes.append(Route("/{path:path}", _Page(server), methods=["GET"]))
@@ -79,10 +80,7 @@ def _prepare(live: Live) -> None:
     import pandas  # noqa: F401  # loaded is all it has to be
 
     nothing_to_draw("").to_plotly_json()  # Plotly reads what it checks figures by when there is one
-    try:
-        pages.draw_ahead(live)
-    except Exception:
-        logger.exception("the newest studies could not be drawn ahead")
+    pages.draw_ahead(live)
     for name in FIGURES:
         figure_module(name)
 
@@ -137,7 +135,7 @@ def _plotly() -> str:
 
 
 class _Page:
-    """Answers with the one page that Dash has, whatever the address: which study it shows is decided in it."""
+    """Answers with Dash's one page, whatever the address: what it shows is in the layout that it asks for."""
 
     def __init__(self, server: FastAPI) -> None:
         self._server = server

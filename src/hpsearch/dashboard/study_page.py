@@ -50,13 +50,12 @@ _ONLY_HYPERBAND = {"funnel"}
 def layout(live: Live, name: str, search: str | None) -> Any:
     """The page of a study. StudyNotFound.
 
-    All that its callbacks would answer at first is there already: each round of them would be seen as a wait.
+    What the server would answer to its callbacks at first is there already: each round would be seen as a wait.
     """
+    seen, about = _news(live, name)  # before all else: what has changed since then will be asked for
     rows = live.rows(name)
-    shown = trial_table.shown_at_first(rows)
     address = Address.from_search(search)
     tab = _tab(address)
-    seen, about = _news(live, name)
     panel, panel_class = _panel(live, name, address)
     return html.Div(
         [
@@ -91,54 +90,7 @@ def layout(live: Live, name: str, search: str | None) -> Any:
                 role="tablist",
             ),
             html.Div(tab_content(live, name, tab, address), id="tab-content", className="tab-content", role="tabpanel"),
-            html.Div(
-                [
-                    html.Div(
-                        [
-                            html.H2("Trials"),
-                            html.Details(
-                                [
-                                    html.Summary("Columns", className="button"),
-                                    dcc.Checklist(
-                                        [
-                                            {"label": trial_table.heading(column), "value": column}
-                                            for column in trial_table.columns(rows)
-                                        ],
-                                        shown,
-                                        id={"type": "columns", "study": name},
-                                        persistence=True,
-                                    ),
-                                ],
-                                className="columns",
-                            ),
-                        ],
-                        className="figure-head",
-                    ),
-                    html.P(
-                        "Click a row, or a point of a figure, for all about a trial. The value is the best over its "
-                        "epochs, on validation data.",
-                        className="caption",
-                    ),
-                    dash_ag_grid.AgGrid(
-                        id="trials",
-                        rowModelType="infinite",
-                        columnDefs=trial_table.column_definitions(rows, shown),
-                        defaultColDef={"sortable": True, "resizable": True, "floatingFilter": False, "flex": 1},
-                        filterModel=trial_table.filter_model(rows, address.selection),
-                        getRowId="params.data.id",
-                        dashGridOptions={
-                            "cacheBlockSize": trial_table.PAGE,
-                            "maxBlocksInCache": 20,
-                            "rowBuffer": 2,  # beyond those that are seen: each costs the browser some fifty elements
-                            "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
-                            "suppressCsvExport": True,
-                        },
-                        className="grid",
-                        style={"height": "440px"},
-                    ),
-                ],
-                id="trials-box",
-            ),
+            _table_box(name, rows, address),
             html.Aside(panel, id="trial-panel", className=panel_class, **{"aria-label": "One trial"}),
             dcc.Store(id="stamp", data=seen),
             dcc.Store(id="tab", data=tab),
@@ -155,6 +107,63 @@ def layout(live: Live, name: str, search: str | None) -> Any:
             ),
         ],
         className="study",
+    )
+
+
+def _table_box(name: str, rows: StudyRows, address: Address) -> Any:
+    """The table of trials, under the menu of its columns."""
+    shown = trial_table.shown_at_first(rows)
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.H2("Trials"),
+                    html.Details(
+                        [
+                            html.Summary("Columns", className="button"),
+                            html.Div(
+                                dcc.Checklist(
+                                    [
+                                        {"label": trial_table.heading(column), "value": column}
+                                        for column in trial_table.columns(rows)
+                                    ],
+                                    shown,
+                                    id={"type": "columns", "study": name},
+                                    persistence=True,
+                                ),
+                                role="group",
+                                **{"aria-label": "Columns of the table"},
+                            ),
+                        ],
+                        className="columns",
+                    ),
+                ],
+                className="figure-head",
+            ),
+            html.P(
+                "Click a row, or a point of a figure, for all about a trial. The value is the best over its "
+                "epochs, on validation data.",
+                className="caption",
+            ),
+            dash_ag_grid.AgGrid(
+                id="trials",
+                rowModelType="infinite",
+                columnDefs=trial_table.column_definitions(rows, shown),
+                defaultColDef={"sortable": True, "resizable": True, "floatingFilter": False, "initialFlex": 1},
+                filterModel=trial_table.filter_model(rows, address.selection),
+                getRowId="params.data.id",
+                dashGridOptions={
+                    "cacheBlockSize": trial_table.PAGE,
+                    "maxBlocksInCache": 20,
+                    "rowBuffer": 2,  # beyond those that are seen: each costs the browser some fifty elements
+                    "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
+                    "suppressCsvExport": True,
+                },
+                className="grid",
+                style={"height": "440px"},
+            ),
+        ],
+        id="trials-box",
     )
 
 
@@ -214,7 +223,7 @@ def tab_content(live: Live, name: str, tab: str, address: Address) -> Any:
     """The figures of a tab, or what else is on it."""
     if tab == FACTS:
         return facts_tab(live, name)
-    has_rungs = "bracket" in live.rows(name).trials and bool(live.rows(name).trials["bracket"].notna().any())
+    has_rungs = "bracket" in live.rows(name).filled
     wanted = [
         figure
         for figure in (RETRAIN_FIGURES if tab == RETRAINED else SEARCH_FIGURES)

@@ -109,10 +109,16 @@ def selection_of(rows: StudyRows, model: Mapping[str, Any], before: Selection) -
 
 def _definition(rows: StudyRows, name: str, *, hide: bool) -> dict[str, Any]:
     title = heading(name)
-    least = len(title) * _LETTER + _AROUND + _MARK
+    least = min(len(title) * _LETTER + _AROUND + _MARK, 2 * _WIDE)
     definition: dict[str, Any] = {"field": name, "headerName": title, "hide": hide, "minWidth": max(_NARROW, least)}
     if name == "number":
-        return definition | {"pinned": "left", "width": _NARROW, "flex": None, "minWidth": _NARROW, "filter": False}
+        return definition | {
+            "pinned": "left",
+            "width": _NARROW,
+            "initialFlex": None,
+            "minWidth": _NARROW,
+            "filter": False,
+        }
     if name == "state":  # chosen by the buttons above the figures
         return definition | {"filter": False, "minWidth": _WIDE}
     if _is_number(rows.trials[name]):

@@ -219,7 +219,7 @@ def caption(facts: Contour) -> str:
     if facts.reason is not None or facts.x is None or facts.y is None:
         return facts.reason or ""
     drawn = f", {_DRAWN:,} of them as points" if len(facts.points) > _DRAWN else ""
-    without = f"; {facts.without} trials lack one of the two" if facts.without else ""
+    without = f"; {facts.without:,} trials lack one of the two" if facts.without else ""
     return (
         f"{in_words(facts.metric).capitalize()} of {len(facts.points):,} trials over {facts.x.name} and "
         f"{facts.y.name}{drawn}{without}. The surface is the mean of the trials nearby, and blank where there is none."

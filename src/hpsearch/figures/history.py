@@ -148,7 +148,7 @@ def caption(facts: History) -> str:
         return f"{len(facts.points):,} trials have a value, none is complete yet."
     best = facts.best.iloc[-1]
     count = len(facts.failed)
-    without = f"; {count} failed or invalid ones, which have no value, along the bottom" if count else ""
+    without = f"; {count:,} failed or invalid ones, which have no value, along the bottom" if count else ""
     drawn = len(thinned(facts))
     share = f" ({drawn:,} of them drawn)" if drawn < len(facts.points) else ""
     return (

@@ -136,6 +136,7 @@ window.dash_clientside.hpsearch = {
 
   // New rows, or another choice of them: the table asks again, and stays where it is if it can.
   refreshTrials: async function () {
+    dash_clientside.set_props("first-rows", { data: null }); // they may be others by now
     const chosenAnew = dash_clientside.callback_context.triggered.some((one) => one.prop_id === "chosen.data");
     const grid = await dash_ag_grid.getApiAsync("trials");
     if (chosenAnew) grid.purgeInfiniteCache();
@@ -174,7 +175,10 @@ window.dash_clientside.hpsearch = {
   document.addEventListener("click", (event) => closeMenus(event.target.closest("details.columns")));
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
-    if (document.querySelector("details.columns[open]")) closeMenus();
-    else document.querySelector("#trial-panel .close")?.click();
+    const menu = document.querySelector("details.columns[open]");
+    if (menu) {
+      closeMenus();
+      menu.querySelector("summary").focus();
+    } else document.querySelector("#trial-panel .close")?.click();
   });
 })();

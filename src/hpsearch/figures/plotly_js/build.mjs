@@ -27,7 +27,7 @@ const { metafile, outputFiles } = await build({
   write: false,
 });
 
-// Plotly's modules are functions, all of which are called when the script is: `wrap((exports, module) => {...})`. Written
+// Plotly's modules are functions, nearly all of which are called when the script is: `wrap((exports, module) => {...})`. Written
 // as `wrap((function(exports, module) {...}))` they are compiled while the script loads, in the background. Otherwise
 // browsers only skim them there, and read them once more, on the page's one thread, when they are called.
 const inBrackets = (script) => {
