@@ -305,6 +305,62 @@ def test_a_page_that_the_layout_cannot_know_asks_for_its_content(page, server, f
     in_the_table(page, trials_with(folder, "evil", "t.state = 'complete'"))
 
 
+def test_an_address_of_which_the_browser_tells_a_part_is_shown_whole(page, server):
+    def shortened(route):
+        headers = route.request.headers
+        route.continue_(headers=headers | {"referer": headers["referer"].partition("?")[0]})
+
+    page.route("**/_dash-layout", shortened)
+    page.goto(f"{server}/study/evil?states=failed&tab=parameters")
+
+    page.wait_for_selector("#figure-slices")
+    page.wait_for_function("() => document.querySelectorAll('.states input:checked').length === 1")
+
+
+@pytest.mark.parametrize("choice", ["16", "16&is.units=32", ""])
+def test_a_choice_among_numbers_is_kept(page, server, folder, choice):
+    page.goto(f"{server}/study/evil?is.units={choice}")
+    all_drawn(page)
+    page.wait_for_selector(".chip")
+    page.wait_for_timeout(2_500)  # the grid tells of its filters a while after it is there
+
+    assert f"is.units={choice}" in page.url
+    if choice == "16":
+        units = "SELECT trial_id FROM trial_parameters WHERE name = 'units' AND value_integer = 16"
+        in_the_table(page, trials_with(folder, "evil", f"t.id IN ({units})"))
+
+
+def test_a_row_can_be_opened_again_after_going_back(page, server):
+    page.goto(f"{server}/study/evil")
+    page.wait_for_selector("#trials .ag-row")
+    cells = page.locator('#trials .ag-row [col-id="value"]')
+    for place, number in ((1, 1), (2, 2)):
+        cells.nth(place).click()
+        page.get_by_role("heading", name=f"Trial {number} ").wait_for()
+        assert page.locator("#trials .ag-row-selected").first.get_attribute("row-index") == str(number)
+
+    page.go_back()
+    page.get_by_role("heading", name="Trial 1 ").wait_for()
+    page.wait_for_selector("#trials .ag-row-selected", state="detached")
+    cells.nth(2).click()
+
+    page.get_by_role("heading", name="Trial 2 ").wait_for()
+
+
+def test_a_study_whose_coordinator_was_killed_is_not_offered_to_be_stopped(page, server, folder):
+    slow = ("study=killed", "training.seconds_per_epoch=5")
+    running = start("run", "evil.yaml", *_set(*slow), "--workers", 1, "--quiet", folder=folder)
+    page.goto(server)
+    page.wait_for_selector("tr:has-text('killed')")
+    running.kill()
+    running.communicate()
+
+    page.goto(f"{server}/study/killed")
+
+    page.get_by_text("nobody runs it now").wait_for()
+    assert page.locator("#stop").is_hidden()
+
+
 def test_a_column_keeps_the_width_that_a_person_gave_it(page, server):
     page.goto(f"{server}/study/evil")
     page.wait_for_selector("#trials .ag-row")
@@ -378,6 +434,7 @@ def test_a_failed_trial_shows_its_error_letter_by_letter(page, server, folder):
 @pytest.mark.parametrize(
     ("path", "words"),
     [
+        ("/compare?study=nosuch&study=evil", "There is no study 'nosuch'"),
         ("/study/nothing", "There is no study 'nothing'"),
         ("/elsewhere", "There is no such page"),
         ("/study/evil?trial=99999", "There is no trial 99999"),
@@ -430,6 +487,30 @@ search: {backend: random, max_trials: 500}
         page.locator("#stop").click()
         page.get_by_text("stopped").first.wait_for()
         assert running.wait(10) in (0, 1, 130)
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def test_zoom_stays_in_a_comparison_and_in_a_trials_own_curves_while_they_change(page, server, folder):
+    trials_of_12_seconds = ("training.seconds_per_epoch=0.4", "training.epochs=30", "training.failure_rate=0")
+    settings = _set("study=changing", *trials_of_12_seconds)
+    running = start("run", "evil.yaml", *settings, "--workers", 1, "--quiet", "--no-retrain", folder=folder)
+    try:
+        deadline = time.monotonic() + 30
+        while not trials_with(folder, "changing", "t.epochs_done > 0"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        for path, box in (("/study/changing?trial=0", ".panel"), ("/compare?study=changing&study=evil", "#comparison")):
+            page.goto(server + path)
+            page.wait_for_selector(f"{box} .js-plotly-plot .main-svg")
+            plot = f"document.querySelector('{box} .js-plotly-plot')"
+            page.evaluate(f"Plotly.relayout({plot}, {{'yaxis.range': [0.1, 0.4]}})")
+            before = page.evaluate(f"JSON.stringify({plot}.data)")
+
+            page.wait_for_function(f"before => JSON.stringify({plot}.data) !== before", arg=before)
+
+            assert page.evaluate(f"{plot}.layout.yaxis.range") == [0.1, 0.4]
     finally:
         running.kill()
         running.communicate()

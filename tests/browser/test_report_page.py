@@ -44,6 +44,16 @@ def test_every_figure_of_a_report_is_drawn_from_disk(page, reports, name):
     assert name in page.locator("h1").inner_text()
 
 
+def test_figures_are_drawn_though_nobody_scrolls_to_them(page, reports):
+    page.goto((reports / "digits-report.html").as_uri())
+
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.plot')].every(plot => plot.querySelector('.main-svg'))"
+    )
+
+    assert page.evaluate("window.scrollY") == 0
+
+
 def test_a_comparison_is_drawn_from_disk(page, reports):
     assert open_and_scroll(page, reports / "compared.html") >= 3
 

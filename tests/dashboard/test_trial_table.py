@@ -15,6 +15,19 @@ def numbers(answer):
     return [record["number"] for record in answer["rowData"]]
 
 
+@pytest.mark.parametrize("chosen", [("32",), ("",), ("16", "32")])
+def test_a_choice_among_numbers_stays_though_the_grid_cannot_show_it(rows, chosen):  # noqa: F811
+    """Of an address, or of a brush: the grid's filter of a column of numbers knows ranges alone."""
+    study = rows("random")
+    number = next(parameter.column for parameter in study.parameters if parameter.is_number)
+    before = Selection(choices={number: chosen})
+
+    model = trial_table.filter_model(study, before)
+
+    assert model == {}
+    assert trial_table.selection_of(study, model, before) == before
+
+
 def test_a_page_holds_the_rows_asked_for_and_says_how_many_there_are(rows, sql):  # noqa: F811  # the fixture of that name
     answer = trial_table.page(rows("random"), Selection(), {"startRow": 10, "endRow": 15})
 

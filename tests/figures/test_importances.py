@@ -91,7 +91,7 @@ def test_what_decides_comes_first(tmp_path):
         "units_1": 40,
         "units_2": 20,
     }
-    assert "units_2 in 20" in importances.caption(facts)
+    assert "units_2 (20 do)" in importances.caption(facts)
 
 
 def test_values_that_are_all_the_same_give_none(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 
 from hpsearch.dashboard.address import compared
 from hpsearch.dashboard.live import Drawing, Live
@@ -15,12 +15,15 @@ from hpsearch.figures import comparison
 def layout(live: Live, search: str | None) -> Any:
     """The page: which studies, and what they are like beside each other."""
     names = [study.name for study in live.store.studies()]
-    chosen = [name for name in compared(search) if name in names]
+    asked = compared(search)
+    chosen, missing = [name for name in asked if name in names], [name for name in asked if name not in names]
     return html.Div(
         [
             html.H1("Compare studies"),
             dcc.Dropdown(names, chosen, id="compared", multi=True, placeholder="Choose two or more studies"),
+            *(html.P(f"There is no study {name!r} in this database.", role="status") for name in missing),
             html.Div(id="comparison"),
+            dcc.Store(id="comparison-made"),
             dcc.Store(id="comparison-stamp"),
         ]
     )
@@ -29,8 +32,15 @@ def layout(live: Live, search: str | None) -> Any:
 def install(app: Dash, live: Live) -> None:
     """The callbacks of the page."""
 
-    @app.callback(
+    app.clientside_callback(
+        ClientsideFunction("hpsearch", "renew"),
         Output("comparison", "children"),
+        Input("comparison-made", "data"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output("comparison-made", "data"),
         Output("comparison-stamp", "data"),
         Input("compared", "value"),
         Input("beat", "n_intervals"),

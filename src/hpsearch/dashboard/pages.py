@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
 from hpsearch.dashboard import compare_page, study_list, study_page
 from hpsearch.dashboard.address import study_of
@@ -30,6 +30,17 @@ def install(app: Dash, live: Live, asking_page: Callable[[], tuple[str, str] | N
     study_list.install(app, live)
     study_page.install(app, live)
     compare_page.install(app, live)
+
+    # where a browser tells only a part of the address, the layout was made for another one
+    app.clientside_callback(
+        ClientsideFunction("hpsearch", "whereAmI"),
+        Output("url", "pathname"),
+        Output("url", "search"),
+        Input("url", "href"),
+        State("url", "pathname"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
 
     @app.callback(
         Output("page", "children"), Input("url", "pathname"), State("url", "search"), prevent_initial_call=True

@@ -73,7 +73,7 @@ def still(name: str, title: str, drawing: Drawing) -> Component:
     return html.Section(
         [
             html.Div(html.H3(title), className="figure-head"),
-            _plot(name, title, drawing),
+            _plot(name, title, drawing, id=f"still-{name}"),
             html.P(drawing.caption, className="caption"),
         ],
         className="figure",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.study import StudyState
+from hpsearch.wording import duration
 
 if TYPE_CHECKING:
     from hpsearch.storage import Store, StudySummary
@@ -21,20 +22,32 @@ class Left:
         planned_epochs: in all, if no trial ends early.
         seconds: left at the pace of the latest epochs; None for a study that nobody runs, or whose pace or plan is
             not known.
+        is_run: whether a living coordinator has it.
     """
 
     planned_trials: int | None
     planned_epochs: int | None
     seconds: float | None
+    is_run: bool
 
 
 def left_of(store: Store, study: StudySummary) -> Left:
     """The rest of a study's search. Pruning and early stopping end it sooner."""
     resolved = store.study(study.name).resolved
     trials, epochs = planned(resolved)
-    pace = store.epochs_per_second(study.id) if study.state is StudyState.RUNNING else None
+    is_run = study.state is StudyState.RUNNING and store.is_running(study.id)
+    pace = store.epochs_per_second(study.id) if is_run else None
     seconds = None if not pace or epochs is None else max(0, epochs - study.epochs) / pace
-    return Left(trials, epochs, seconds)
+    return Left(trials, epochs, seconds, is_run)
+
+
+def time_left(state: StudyState, left: Left) -> str:
+    """The same for people."""
+    if state is not StudyState.RUNNING:
+        return "-"
+    if not left.is_run:
+        return "nobody runs it now; `hpsearch run` goes on"
+    return "not known yet" if left.seconds is None else f"about {duration(left.seconds, decimals=0)}"
 
 
 def planned(resolved: Mapping[str, Any]) -> tuple[int | None, int | None]:

@@ -14,6 +14,7 @@ import dash
 from dash.fingerprint import build_fingerprint
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -52,6 +53,7 @@ _INDEX = """<!DOCTYPE html>
 </html>"""
 logger = logging.getLogger(__name__)
 _NOT_NEEDED = re.compile(r'<script src="[^"]*/(?:deps/polyfill@7\.|dash_table/)[^"]*"></script>\n?')
+_NO_PAGES = ("/api/", "/_dash-")
 _FRESH_SECONDS = 0.75  # with a page's beat and a drawing, a new epoch is seen within three
 _WORTH_PACKING = 1000  # bytes
 _PACKING_LEVEL = 5  # of nine: answers are packed while people wait
@@ -141,4 +143,7 @@ class _Page:
         self._server = server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith(_NO_PAGES):  # HEAD of what only GET has
+            await JSONResponse({"error": "Ask for this with GET."}, 405, {"Allow": "GET"})(scope, receive, send)
+            return
         await self._server({**scope, "method": "GET", "path": "/", "raw_path": b"/"}, receive, send)

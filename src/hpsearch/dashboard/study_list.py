@@ -9,9 +9,8 @@ from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 from hpsearch.dashboard.address import study_path
 from hpsearch.dashboard.live import Live
 from hpsearch.dashboard.parts import badge, bar, counts, message, table
-from hpsearch.dashboard.progress import left_of
-from hpsearch.study import StudyState
-from hpsearch.wording import duration, number
+from hpsearch.dashboard.progress import left_of, time_left
+from hpsearch.wording import number
 
 _LISTED = "listed"
 _COLUMNS = ("", "study", "state", "best", "progress", "time left", "trials", "search")
@@ -68,7 +67,7 @@ def install(app: Dash, live: Live) -> None:
                 badge(study.state.value),
                 [number(study.best_value), html.Div(study.metric, className="quiet")],
                 bar(study.ended, left.planned_trials),
-                _time_left(study.state, left.seconds),
+                time_left(study.state, left),
                 counts(study.counts),
                 study.backend,
             ]
@@ -87,9 +86,3 @@ def install(app: Dash, live: Live) -> None:
         Input({"type": "chosen", "study": ALL}, "value"),
         State({"type": "chosen", "study": ALL}, "id"),
     )
-
-
-def _time_left(state: StudyState, seconds: float | None) -> str:
-    if state is not StudyState.RUNNING:
-        return "-"
-    return "not known yet" if seconds is None else f"about {duration(seconds, decimals=0)}"

@@ -16,12 +16,12 @@ from hpsearch.dashboard.facts_tab import facts_tab
 from hpsearch.dashboard.live import Drawing, Live
 from hpsearch.dashboard.options import allowed, brushes, controls, default, views
 from hpsearch.dashboard.parts import badge, bar, counts, figure_box
-from hpsearch.dashboard.progress import left_of
+from hpsearch.dashboard.progress import left_of, time_left
 from hpsearch.dashboard.trial_panel import trial_panel
 from hpsearch.figures.registry import FIGURES, RETRAIN_FIGURES, SEARCH_FIGURES, figure_module
 from hpsearch.figures.selection import Selection
 from hpsearch.study import StudyState, TrialState
-from hpsearch.wording import duration, number
+from hpsearch.wording import number
 
 if TYPE_CHECKING:
     from hpsearch.figures.rows import StudyRows
@@ -92,6 +92,7 @@ def layout(live: Live, name: str, search: str | None) -> Any:
             html.Div(tab_content(live, name, tab, address), id="tab-content", className="tab-content", role="tabpanel"),
             _table_box(name, rows, address),
             html.Aside(panel, id="trial-panel", className=panel_class, **{"aria-label": "One trial"}),
+            dcc.Store(id="panel-made"),
             dcc.Store(id="stamp", data=seen),
             dcc.Store(id="tab", data=tab),
             dcc.Store(id="chosen", data=_chosen(address)),
@@ -200,16 +201,11 @@ def head(study: StudySummary, planned: Any, asked: bool) -> Any:
         ("trials", bar(study.ended, planned.planned_trials)),
         ("epochs", bar(study.epochs, planned.planned_epochs)),
         ("by state", counts(study.counts)),
-        (
-            "time left" if running else "search",
-            (f"about {duration(planned.seconds, decimals=0)}" if planned.seconds is not None else "not known yet")
-            if running
-            else study.backend,
-        ),
+        ("time left", time_left(study.state, planned)) if running else ("search", study.backend),
     ]
     stop = (
         html.Button("Stopping…" if asked else "Stop", id="stop", disabled=asked, className="stop")
-        if running
+        if planned.is_run
         else html.Button("Stop", id="stop", className="stop", hidden=True)
     )
     return [
@@ -250,7 +246,7 @@ def _drawing(live: Live, name: str, figure: str, selection: Selection, options: 
 
 def _panel(live: Live, name: str, address: Address) -> tuple[Any, str]:
     """What is told of the trial that is open, and the panel's class."""
-    return (None, "panel") if address.trial is None else (trial_panel(live, name, address.trial), "panel open")
+    return ([], "panel") if address.trial is None else (trial_panel(live, name, address.trial), "panel open")
 
 
 def install(app: Dash, live: Live) -> None:
@@ -367,8 +363,15 @@ def _draw(app: Dash, live: Live) -> None:
         prevent_initial_call=True,
     )
 
-    @app.callback(
+    app.clientside_callback(
+        ClientsideFunction("hpsearch", "renew"),
         Output("trial-panel", "children"),
+        Input("panel-made", "data"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output("panel-made", "data"),
         Output("trial-panel", "className"),
         Input("url", "search"),
         Input("stamp", "data"),
@@ -389,6 +392,7 @@ def _choose(app: Dash, live: Live) -> None:
         Input({"type": "option", "name": ALL, "option": ALL}, "value"),
         Input({"type": "figure", "name": ALL}, "clickData"),
         Input("trials", "selectedRows"),
+        Input("trials", "cellClicked"),  # of a row that is marked already, too
         Input("trials", "filterModel"),
         Input("brushed", "data"),
         Input({"type": "close", "what": ALL}, "n_clicks"),
@@ -402,7 +406,9 @@ def _choose(app: Dash, live: Live) -> None:
         if name is None or not ctx.triggered or ctx.triggered_id is None:
             return no_update
         before = Address.from_search(search)
-        after = _changed(live.rows(name), before, ctx.triggered_id, ctx.triggered[0]["value"])
+        what, given = ctx.triggered[0]["prop_id"], ctx.triggered[0]["value"]
+        is_click = what == "trials.cellClicked"
+        after = _changed(live.rows(name), before, "clicked" if is_click else ctx.triggered_id, given)
         return no_update if after == before else after.to_search()
 
     # not an output of the callback above: Dash would see a circle, as the address sets what it is made from
@@ -410,6 +416,14 @@ def _choose(app: Dash, live: Live) -> None:
         ClientsideFunction("hpsearch", "go"),
         Input("wish", "data"),
         State({"type": "figure", "name": ALL}, "id"),
+        prevent_initial_call=True,
+    )
+
+    app.clientside_callback(
+        ClientsideFunction("hpsearch", "unmark"),
+        Output("trials", "selectedRows"),
+        Input("url", "search"),
+        State("trials", "selectedRows"),
         prevent_initial_call=True,
     )
 
@@ -442,6 +456,8 @@ def _changed(rows: StudyRows, before: Address, what: Any, given: Any) -> Address
         case {"type": "figure"}:
             number = _clicked(given)
             return before if number is None else replace(before, trial=number)
+        case "clicked":
+            return replace(before, trial=int(given["rowId"])) if given.get("rowId") else before
         case "trials" if isinstance(given, list):
             return replace(before, trial=int(given[0]["number"])) if given else before
         case "trials" if isinstance(given, dict):

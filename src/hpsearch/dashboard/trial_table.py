@@ -82,7 +82,7 @@ def filter_model(rows: StudyRows, selection: Selection) -> dict[str, Any]:
             kind, end = ("greaterThanOrEqual", low) if high is None else ("lessThanOrEqual", high)
             model[name] = {"filterType": "number", "type": kind, "filter": end}
     for name, values in selection.choices.items():
-        if name in rows.trials and len(values) == 1:
+        if name in rows.trials and _can_show(rows, name, values):
             model[name] = {"filterType": "text", "type": "equals", "filter": values[0]}
     return model
 
@@ -90,7 +90,11 @@ def filter_model(rows: StudyRows, selection: Selection) -> dict[str, Any]:
 def selection_of(rows: StudyRows, model: Mapping[str, Any], before: Selection) -> Selection:
     """The selection that the grid's filters ask for; what the grid cannot show stays as it was."""
     ranges: dict[str, tuple[float | None, float | None]] = {}
-    choices = {name: values for name, values in before.choices.items() if len(values) > 1 and name not in model}
+    choices = {
+        name: values
+        for name, values in before.choices.items()
+        if name not in model and not (name in rows.trials and _can_show(rows, name, values))
+    }
     for name, asked in model.items():
         if name not in rows.trials:
             continue
@@ -143,6 +147,11 @@ def _definition(rows: StudyRows, name: str, *, hide: bool) -> dict[str, Any]:
             "closeOnApply": True,
         },
     }
+
+
+def _can_show(rows: StudyRows, name: str, values: Sequence[str]) -> bool:
+    """Whether the grid's own filter of a column can show a choice: one text. A column of numbers has ranges alone."""
+    return len(values) == 1 and not _is_number(rows.trials[name])
 
 
 def _is_number(values: pandas.Series[Any]) -> bool:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from hpsearch.figures.rows import StudyRows
 from hpsearch.figures.theme import GREY, STATE_COLOURS, STATE_SYMBOLS, new_figure, nothing_to_draw, plain
-from hpsearch.wording import in_words
+from hpsearch.wording import counted, in_words
 
 if TYPE_CHECKING:
     import pandas
@@ -145,13 +145,14 @@ def figure(facts: History) -> go.Figure:
 def caption(facts: History) -> str:
     """What the figure shows, in words."""
     if not len(facts.best):
-        return f"{len(facts.points):,} trials have a value, none is complete yet."
+        there = counted(len(facts.points), "trial")
+        return f"{there} {'has' if len(facts.points) == 1 else 'have'} a value, none is complete yet."
     best = facts.best.iloc[-1]
     count = len(facts.failed)
     without = f"; {count:,} failed or invalid ones, which have no value, along the bottom" if count else ""
     drawn = len(thinned(facts))
     share = f" ({drawn:,} of them drawn)" if drawn < len(facts.points) else ""
     return (
-        f"{len(facts.points):,} trials with a value{share}, best {in_words(facts.metric)} {best['value']:.4f} by trial "
-        f"{best['number']:.0f}{without}."
+        f"{counted(len(facts.points), 'trial')} with a value{share}, best {in_words(facts.metric)} {best['value']:.4f} "
+        f"by trial {best['number']:.0f}{without}."
     )

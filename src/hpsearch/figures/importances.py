@@ -200,7 +200,7 @@ def caption(facts: Importances) -> str:
         return facts.reason
     few = f" With only {facts.best} of the best this is a first hint." if facts.best < _FEW_BEST else ""
     partly = facts.parameters[facts.parameters["active"] < facts.trials]
-    names = [f"{parameter.parameter} in {parameter.active:,}" for parameter in partly.itertuples()]
+    names = [f"{parameter.parameter} ({parameter.active:,} do)" for parameter in partly.itertuples()]
     conditional = f" Not all trials have {', '.join(names)}." if names else ""
     return (
         f"PED-ANOVA over {facts.trials:,} complete trials: what sets the best tenth of them by "

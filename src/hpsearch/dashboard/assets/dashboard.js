@@ -118,6 +118,28 @@ window.dash_clientside.hpsearch = {
     return JSON.stringify(drawnFor) === JSON.stringify([stamp, chosen]) ? dash_clientside.no_update : Date.now();
   },
 
+  // The address as it is, where the layout was made for another.
+  whereAmI: function (href, pathname, search) {
+    const same = location.pathname === pathname && location.search === search;
+    return same ? [dash_clientside.no_update, dash_clientside.no_update] : [location.pathname, location.search];
+  },
+
+  // What is shown anew, with what a person has done to the figures that it had before.
+  renew: function (made) {
+    if (!made) return dash_clientside.no_update;
+    const next = structuredClone(made);
+    const visit = (part) => {
+      if (Array.isArray(part)) part.forEach(visit);
+      if (!part?.props) return;
+      const { id, figure } = part.props;
+      const plot = figure && id && document.getElementById(id)?.querySelector(".js-plotly-plot");
+      if (plot?.layout && plot.layout.uirevision === figure.layout.uirevision) keep(plot, figure);
+      visit(part.props.children);
+    };
+    visit(next);
+    return next;
+  },
+
   // Rows that the table asks for: the first ones came with the page, all others the server has.
   rows: function (request, first) {
     const same = dash_clientside.no_update;
@@ -125,6 +147,13 @@ window.dash_clientside.hpsearch = {
     const { startRow, endRow, sortModel } = request;
     if (first && startRow === 0 && !sortModel?.length) return [first, same, null];
     return [same, { startRow, endRow, sortModel, asked: (asked += 1) }, null];
+  },
+
+  // No row stays marked when another trial is opened, or none, by the address.
+  unmark: function (search, selected) {
+    const open = new URLSearchParams(search).get("trial");
+    const marked = selected?.length ? String(selected[0].number) : open;
+    return marked === open ? dash_clientside.no_update : [];
   },
 
   // The columns that are ticked.

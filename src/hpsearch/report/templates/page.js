@@ -3,7 +3,7 @@
   const PRINTED_WIDTH = 680; // pixels of an A4 page between its margins
   const NEAR = "500px 0px"; // figures so far outside the window are drawn before they come into it
   const ON_THE_GRAPHICS_CARD = /gl$|^parcoords$|^splom$|3d$/;
-  const MOST_ON_CARD = 5; // figures on paper at once: browsers keep 16 such contexts alive, and each takes two or three
+  const MOST_ON_CARD = 5; // figures out of sight, or on paper, at once: browsers keep 16 such contexts alive, and each takes two or three
 
   // Figures ---------------------------------------------------------------------------------------------------------
 
@@ -48,6 +48,22 @@
   );
   plots.forEach((plot) => near.observe(plot));
 
+  // All others when there is nothing else to do: for those who jump there, search, or take a picture of the whole page.
+  const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
+  let waiting = [];
+  function drawNext() {
+    const plot = waiting.shift();
+    if (!plot) return;
+    const onCard = plots.filter((one) => isDrawn(one) && needsCard(one)).length;
+    if (onCard < MOST_ON_CARD || !given(plot).data.some(isOnCard)) draw(plot);
+    whenIdle(drawNext);
+  }
+  function drawTheRest() {
+    if (!waiting.length) whenIdle(drawNext);
+    waiting = [...plots];
+  }
+  drawTheRest();
+
   // Paper: everything is drawn, in the width of a page --------------------------------------------------------------
 
   const asShapes = (trace) => (trace.type === "scattergl" ? { ...trace, type: "scatter" } : trace);
@@ -73,6 +89,7 @@
       near.unobserve(plot); // and looked at anew: those within reach are drawn
       near.observe(plot);
     }
+    drawTheRest();
   });
 
   // Light and dark: as the system has it, until somebody says otherwise ---------------------------------------------
