@@ -456,6 +456,17 @@ def test_two_studies_are_compared(page, server):
     assert "evil" in page.locator("#comparison table").inner_text()
 
 
+def test_a_comparison_follows_its_address(page, server):
+    page.goto(f"{server}/compare?study=evil&study=halving")
+    page.wait_for_selector("#comparison table")
+
+    page.get_by_role("link", name="Compare", exact=True).click()
+
+    page.get_by_text("Choose two or more studies.").wait_for()
+    page.go_back()
+    page.wait_for_selector("#comparison table")
+
+
 def test_a_running_study_is_followed_without_losing_the_zoom_and_stopped(page, server, folder):
     (folder / "live.yaml").write_text(
         """

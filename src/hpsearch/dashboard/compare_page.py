@@ -67,6 +67,16 @@ def install(app: Dash, live: Live) -> None:
         ], stamp
 
     app.clientside_callback(
+        ClientsideFunction("hpsearch", "comparedBy"),
+        Output("compared", "value"),
+        Input("url", "search"),
+        State("url", "pathname"),
+        State("compared", "value"),
+        State("compared", "options"),
+        prevent_initial_call=True,
+    )
+
+    app.clientside_callback(
         """function(names) {
             const query = new URLSearchParams((names || []).map(name => ["study", name])).toString();
             window.history.replaceState(null, "", "/compare" + (query ? "?" + query : ""));

@@ -149,6 +149,13 @@ window.dash_clientside.hpsearch = {
     return [same, { startRow, endRow, sortModel, asked: (asked += 1) }, null];
   },
 
+  // The studies that the address of a comparison names, where they are others than are chosen.
+  comparedBy: function (search, pathname, chosen, names) {
+    const wanted = new URLSearchParams(search).getAll("study").filter((name) => names.includes(name));
+    const same = pathname !== "/compare" || JSON.stringify(wanted) === JSON.stringify(chosen || []);
+    return same ? dash_clientside.no_update : wanted;
+  },
+
   // No row stays marked when another trial is opened, or none, by the address.
   unmark: function (search, selected) {
     const open = new URLSearchParams(search).get("trial");
