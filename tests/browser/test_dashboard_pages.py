@@ -393,11 +393,11 @@ def test_columns_are_chosen_and_stay_chosen(page, server):
     page.get_by_role("checkbox", name="best epoch").check()
 
     def shown():
-        page.wait_for_function(f"(names => names.includes('best_epoch') && !names.includes('rate'))({headers})")
+        page.wait_for_function(f"() => (names => names.includes('best_epoch') && !names.includes('rate'))({headers})")
 
     shown()
     page.keyboard.press("Escape")
-    page.wait_for_function("!document.querySelector('.columns').open")
+    page.wait_for_function("() => !document.querySelector('.columns').open")
     assert page.evaluate("document.activeElement.innerText") == "Columns"
     page.reload()
     shown()
@@ -452,7 +452,9 @@ def test_two_studies_are_compared(page, server):
     page.goto(f"{server}/compare?study=evil&study=halving")
 
     page.wait_for_selector("#comparison table")
-    page.wait_for_function("document.querySelectorAll('#comparison .js-plotly-plot > .plot-container').length >= 3")
+    page.wait_for_function(
+        "() => document.querySelectorAll('#comparison .js-plotly-plot > .plot-container').length >= 3"
+    )
     assert "evil" in page.locator("#comparison table").inner_text()
 
 
@@ -534,7 +536,7 @@ def _zoom(page, plot):
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] * 0.7, steps=8)
     page.mouse.up()
-    page.wait_for_function(f"{plot}.layout.yaxis.autorange === false")
+    page.wait_for_function(f"() => {plot}.layout.yaxis.autorange === false")
     return page.evaluate(f"{plot}.layout.yaxis.range")
 
 
