@@ -124,3 +124,12 @@ def test_assets_are_those_of_the_dashboard_alone(app, path):
     answer = ask(app, path)
 
     assert answer.status == 404 or "_dash-config" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/studies", "/api/nothing", "/_dash-layout"])
+def test_head_of_what_is_no_page_is_not_answered_with_the_page(app, path):
+    answer = ask(app, path, "HEAD")
+
+    assert answer.status == 405
+    assert answer.header("allow") == "GET"
+    assert not answer.header("content-type").startswith("text/html")

@@ -82,7 +82,10 @@ def _prepare(live: Live) -> None:
     import pandas  # noqa: F401  # loaded is all it has to be
 
     nothing_to_draw("").to_plotly_json()  # Plotly reads what it checks figures by when there is one
-    pages.draw_ahead(live)
+    try:
+        pages.draw_ahead(live)
+    except Exception:  # such as a database that is gone by now: pages will tell who asks
+        logger.exception("the newest studies could not be drawn ahead")
     for name in FIGURES:
         figure_module(name)
 
