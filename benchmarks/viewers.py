@@ -140,7 +140,8 @@ class Viewer(threading.Thread):
         )
 
     def _get(self, path: str) -> str:
-        self._connection.request("GET", path, headers={"Referer": f"http://{self._connection.host}{self._path}"})
+        here = f"http://{self._connection.host}:{self._connection.port}"
+        self._connection.request("GET", path, headers={"Referer": here + self._path})
         answer = self._connection.getresponse()
         sent = answer.read().decode()
         if answer.status != 200:

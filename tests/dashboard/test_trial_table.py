@@ -16,7 +16,7 @@ def numbers(answer):
 
 
 @pytest.mark.parametrize("chosen", [("32",), ("",), ("16", "32")])
-def test_a_choice_among_numbers_stays_though_the_grid_cannot_show_it(rows, chosen):  # noqa: F811
+def test_a_choice_among_numbers_stays_though_the_grid_cannot_show_it(rows, chosen):  # noqa: F811  # the fixture of that name
     """Of an address, or of a brush: the grid's filter of a column of numbers knows ranges alone."""
     study = rows("random")
     number = next(parameter.column for parameter in study.parameters if parameter.is_number)

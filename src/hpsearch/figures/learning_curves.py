@@ -247,12 +247,12 @@ def caption(facts: LearningCurves) -> str:
         return "No trial has finished an epoch yet."
     best = facts.trials.iloc[0]
     names = ", ".join(name.replace("_", " ") for name in facts.metrics)
-    count = len(facts.trials)
-    which = f"The {count} best complete trials" if count > 1 else "The best complete trial"
-    if not facts.of_complete:
-        which = f"The {count} trials with the best values so far, none of them complete" if count > 1 else "One trial"
+    which = "best complete trials" if facts.of_complete else "trials with the best values so far, none of them complete"
     rungs = f" Rungs end after epochs {', '.join(map(str, facts.rungs))} (dotted)." if facts.rungs else ""
+    if len(facts.trials) == 1:
+        reached = f"{in_words(facts.metric)} {best['value']:.4f}"
+        return f"Trial {best['number']}, of all metrics: {names}. Its best is {reached}.{rungs}"
     return (
-        f"{which}, of all metrics: {names}. The best is trial {best['number']} with "
+        f"The {len(facts.trials)} {which}, of all metrics: {names}. The best is trial {best['number']} with "
         f"{in_words(facts.metric)} {best['value']:.4f}.{rungs}"
     )
