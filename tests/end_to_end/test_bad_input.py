@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -43,20 +42,16 @@ search: {backend: random, max_trials: 3}
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def keras_is_loaded():
-    """Keras writes its settings where there are none, once a process: not into a folder that is looked at."""
-    import_module("keras")
-
-
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, tmp_path_factory, monkeypatch):
     """An empty folder to stand in, with nothing of this machine in sight."""
     empty = tmp_path / "folder"
     empty.mkdir()
     (tmp_path / "home").mkdir()
     monkeypatch.chdir(empty)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    # Keras writes its settings where there are none, in a worker that is started ahead too: not where a test looks
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
     for name in ("HPSEARCH_DATABASE", "HPSEARCH_DATA_DIR", "XDG_CACHE_HOME", "PYTHONPATH"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KERAS_BACKEND", "numpy")  # `predict` and an inline executor set another
