@@ -17,7 +17,7 @@ from hpsearch.dashboard.progress import left_of, planned
 from hpsearch.dashboard.study_page import layout
 from hpsearch.figures.selection import Selection
 from hpsearch.storage import open_store
-from hpsearch.study import Trial, TrialState
+from hpsearch.study import StudyState, Trial, TrialState
 
 
 @pytest.fixture
@@ -83,7 +83,9 @@ def test_the_studies_that_people_will_most_likely_look_at_are_drawn_ahead(tmp_pa
         for name in ("first", "second", "third", "fourth", "fifth"):
             study = store.create_study(new_study(name, {"training": {"epochs": 2}}))
             if name in running:
-                leases.enter_context(store.claim(study.id))
+                lease = leases.enter_context(store.claim(study.id))
+                with store.writer(lease).transaction() as write:
+                    write.set_study_state(StudyState.RUNNING)
         live = Live(store, lambda: store)
 
         draw_ahead(live)

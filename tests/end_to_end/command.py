@@ -47,6 +47,14 @@ def start(*arguments: object, folder: Path) -> subprocess.Popen[str]:
     )
 
 
+def state(database: Path, study: str) -> str:
+    """Where a study is in its life."""
+    from hpsearch.storage import open_store
+
+    with open_store(database) as store:
+        return store.study(study).state.value
+
+
 def table(database: Path, study: str) -> list[tuple[object, ...]]:
     """What must be the same whatever happened on the way."""
     from hpsearch.storage import open_store

@@ -12,7 +12,7 @@ import time
 
 import psutil
 import pytest
-from tests.end_to_end.command import SIMULATED, command, hpsearch, start, table
+from tests.end_to_end.command import SIMULATED, command, hpsearch, start, state, table
 from tests.processes import alive_after
 
 from hpsearch.errors import DatabaseUnusable, StudyNotFound
@@ -85,6 +85,7 @@ def test_an_interrupt_that_gets_lost_while_the_program_starts_is_heeded_before_t
     assert "Exception ignored" in done.stderr
     assert done.returncode == 130
     assert table(tmp_path / "studies.db", "simulated") == []
+    assert state(tmp_path / "studies.db", "simulated") == "stopped"
 
 
 def test_a_killed_coordinator_leaves_no_worker_and_the_same_file_goes_on_to_the_same_table(tmp_path, calm):

@@ -48,10 +48,15 @@ def study(store, new_study):
 
 
 @pytest.fixture
-def writer(store, study):
+def lease(store, study):
     lease = store.claim(study.id)
-    yield store.writer(lease)
+    yield lease
     lease.release()
+
+
+@pytest.fixture
+def writer(store, lease):
+    return store.writer(lease)
 
 
 @pytest.fixture

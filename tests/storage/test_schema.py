@@ -99,7 +99,7 @@ def test_enumerations_are_stored_in_lower_case_and_checked_by_the_database(store
 
     assert connection.execute("SELECT state FROM trials").fetchall() == [("complete",)]
     assert connection.execute('SELECT state, direction, "order" FROM studies').fetchone() == (
-        "running",
+        "stopped",
         "maximize",
         "number",
     )

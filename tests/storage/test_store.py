@@ -20,7 +20,7 @@ from hpsearch.storage import holds_study, open_store, write_artifact
 from hpsearch.study import Order, StudyState, TrialState
 
 
-def test_a_study_comes_back_as_it_was_written(store, new_study):
+def test_a_study_comes_back_as_it_was_written_and_runs_when_a_coordinator_says_so(store, new_study):
     new = new_study(order=Order.FINISHED, deterministic=False, onednn=False)
 
     study = store.create_study(new)
@@ -29,7 +29,7 @@ def test_a_study_comes_back_as_it_was_written(store, new_study):
     for name in ("name", "description", "seed", "objective", "yaml", "resolved", "hash", "backend", "order", "lag"):
         assert getattr(study, name) == getattr(new, name)
     assert (study.threads, study.deterministic, study.onednn, study.versions) == (1, False, False, new.versions)
-    assert study.state is StudyState.RUNNING
+    assert study.state is StudyState.STOPPED
     assert abs((datetime.now(UTC) - study.created_at).total_seconds()) < 60
     assert store.decisive(study.id) == {"seed": 7}
 

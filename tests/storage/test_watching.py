@@ -26,10 +26,27 @@ def test_a_stamp_changes_with_every_epoch_and_every_move_and_with_nothing_else(s
     assert len(set(stamps)) == len(stamps)
 
 
-def test_another_studys_epochs_leave_the_stamp_of_an_ended_one_alone(store, study, writer, train, new_study, trial):
+def test_a_stamp_changes_with_every_epoch_of_a_retrain_of_a_complete_study(store, study, writer, train):
     train(0, [0.1, 0.2])
     with writer.transaction() as write:
         write.set_study_state(StudyState.COMPLETE)
+        evaluation = write.add_evaluation(0, 0, "retrain", seed=1, epochs=2, configuration={})
+    stamps = [store.stamp(study.id)]
+    for epoch in (1, 2):
+        with writer.transaction() as write:
+            write.record_evaluation_epoch(evaluation, epoch, {"val_accuracy": 0.5}, seconds=0.1)
+        stamps.append(store.stamp(study.id))
+
+    assert len(set(stamps)) == len(stamps)
+
+
+def test_another_studys_epochs_leave_the_stamp_of_an_ended_one_alone(
+    store, study, lease, writer, train, new_study, trial
+):
+    train(0, [0.1, 0.2])
+    with writer.transaction() as write:
+        write.set_study_state(StudyState.COMPLETE)
+    lease.release()
     before = store.stamp(study.id)
 
     other = store.create_study(new_study("other"))

@@ -55,7 +55,7 @@ class Store(TrialReads, EvaluationReads):
             self._writing = None
 
     def create_study(self, new: NewStudy) -> Study:
-        """Write a new study, running, in one transaction. StudyExists; DatabaseUnusable where there is no room."""
+        """Write a new study in one transaction, stopped until a coordinator has begun. StudyExists, DatabaseUnusable."""
         row = {
             name: getattr(new, name)
             for name in [
@@ -72,7 +72,7 @@ class Store(TrialReads, EvaluationReads):
                 "onednn",
             ]
         } | {
-            "state": StudyState.RUNNING,
+            "state": StudyState.STOPPED,
             "metric": new.objective.metric,
             "direction": new.objective.direction,
             "resolved": dict(new.resolved),

@@ -80,17 +80,19 @@ class StudyReads:
     def stamp(self, study_id: int) -> tuple[object, ...]:
         """Something that is another whenever the study's rows are; quickly read, whatever the study's size.
 
-        While a study runs, rows of others may change it too.
+        While somebody has the study's lease, rows of others may change it too.
         """
         with self._read() as connection:
-            state, finished_at, name = connection.execute(
-                select(StudyRow.state, StudyRow.finished_at, StudyRow.name).where(StudyRow.id == study_id)
+            state, finished_at, name, token = connection.execute(
+                select(StudyRow.state, StudyRow.finished_at, StudyRow.name, StudyRow.lease_token).where(
+                    StudyRow.id == study_id
+                )
             ).one()
             counts = connection.execute(
                 select(TrialRow.state, func.count()).where(TrialRow.study_id == study_id).group_by(TrialRow.state)
             ).all()
             watched = [EventRow.id, NoteRow.id, EvaluationRow.id]
-            if state is StudyState.RUNNING:
+            if token is not None:  # a search, or a retrain of a complete study
                 watched += [EpochRow.id, AttemptRow.id, EvaluationEpochRow.id]
             last = [connection.execute(select(func.max(id))).scalar() for id in watched]
         return (name, state.value, str(finished_at), *sorted((s.value, n) for s, n in counts), *last)
