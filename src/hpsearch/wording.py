@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
+
+STUDY_NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")  # as JSON Schema may have it, too
+STUDY_NAME_IN_WORDS = "1 to 64 letters, digits, dots, dashes and underscores, not dots alone"
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -185,7 +185,7 @@ def test_a_study_is_not_renamed_to_a_taken_or_impossible_name(store, study, new_
 
     with pytest.raises(StudyExists):
         store.rename("digits", "other")
-    for impossible in ("a/b", "", "x" * 65):
+    for impossible in ("a/b", "", "x" * 65, "..", "."):
         with pytest.raises(ConfigError):
             store.rename("digits", impossible)
 

@@ -22,10 +22,10 @@ from hpsearch.report.choosing import choose
 from hpsearch.report.retraining import what_is_wanted
 from hpsearch.search.plan import plan
 from hpsearch.space import Space
-from hpsearch.space.sections import STUDY_NAME
 from hpsearch.space.values import Plain
 from hpsearch.storage import Store, holds_study, open_store
 from hpsearch.study import Study, StudyState
+from hpsearch.wording import STUDY_NAME, STUDY_NAME_IN_WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,7 @@ def _run_space(source: Path | Mapping[str, Plain], request: Request, wish: Wish,
         space = space.smoke()
     name = space.name if request.study is None else request.study
     if not STUDY_NAME.fullmatch(name):
-        raise ConfigError(
-            f"--study {name!r} cannot be a study's name: use 1 to 64 letters, digits, dots, dashes and underscores."
-        )
+        raise ConfigError(f"--study {name!r} cannot be a study's name: use {STUDY_NAME_IN_WORDS}.")
     if request.again or not holds_study(request.database, name):
         check_data(space, wish)
     with open_store(request.database, create=True) as store:

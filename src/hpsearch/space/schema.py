@@ -5,8 +5,9 @@ from __future__ import annotations
 from hpsearch.space.catalogue import Catalogue, Kind
 from hpsearch.space.constants import NAME
 from hpsearch.space.families import MOST_MEMBERS
-from hpsearch.space.sections import DIRECTIONS, STUDY_NAME
+from hpsearch.space.sections import DIRECTIONS
 from hpsearch.space.values import Plain
+from hpsearch.wording import STUDY_NAME
 
 _FRACTION: Plain = {"type": "string", "pattern": r"^\s*[-+]?[0-9._eE+-]+\s*/\s*[-+]?[0-9._eE+-]+\s*$"}
 _NUMBER: Plain = {"description": "a number, or a fraction such as 1/6", "anyOf": [{"type": "number"}, _FRACTION]}

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 
 from hpsearch.space.catalogue import Catalogue, Kind
 from hpsearch.space.problems import Place, Problems, check_keys, check_whole, did_you_mean, show
 from hpsearch.space.settings import Limits
 from hpsearch.space.values import BROKEN, Plain, Section, as_number, is_number, is_whole, seconds_of
+from hpsearch.wording import STUDY_NAME, STUDY_NAME_IN_WORDS
 
-STUDY_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 DIRECTIONS = ("maximize", "minimize")
 DURATIONS = ("timeout", "trial_timeout", "epoch_timeout")
 
@@ -26,7 +25,7 @@ def read_study(tree: Section, problems: Problems) -> None:
     elif isinstance(name, str) and not STUDY_NAME.fullmatch(name):
         problems.add(
             ("study",),
-            f"`study` is {show(name)}, but up to 64 letters, digits, dots, dashes and underscores were expected.",
+            f"`study` is {show(name)}, but a name was expected: {STUDY_NAME_IN_WORDS}.",
         )
     description = tree.get("description", "")
     if description is not BROKEN and not isinstance(description, str):

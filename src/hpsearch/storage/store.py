@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,12 +22,12 @@ from hpsearch.storage.records import NewStudy
 from hpsearch.storage.trial_reads import TrialReads
 from hpsearch.storage.writer import Writer
 from hpsearch.study import Study, StudyState
+from hpsearch.wording import STUDY_NAME, STUDY_NAME_IN_WORDS
 
 _AS_THEY_ARE = (
     *("name", "description", "seed", "yaml", "hash", "backend"),
     *("order", "lag", "threads", "deterministic", "onednn"),
 )
-STUDY_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Store(TrialReads, EvaluationReads):
@@ -55,7 +54,7 @@ class Store(TrialReads, EvaluationReads):
             self._writing = None
 
     def create_study(self, new: NewStudy) -> Study:
-        """Write a new study in one transaction, stopped until a coordinator has begun. StudyExists, DatabaseUnusable."""
+        """Write a new study in one transaction: stopped until a coordinator begins. StudyExists, DatabaseUnusable."""
         row = {
             name: getattr(new, name)
             for name in [
@@ -92,9 +91,7 @@ class Store(TrialReads, EvaluationReads):
     def rename(self, name: str, new_name: str) -> None:
         """Give a study another name; it may be running. StudyExists, ConfigError for an impossible name."""
         if not STUDY_NAME.fullmatch(new_name):
-            raise ConfigError(
-                f"{new_name!r} cannot be a study's name: use 1 to 64 letters, digits, dots, dashes and underscores."
-            )
+            raise ConfigError(f"{new_name!r} cannot be a study's name: use {STUDY_NAME_IN_WORDS}.")
         study = self.study(name)
         with self._write() as connection:
             self._require_free_name(connection, new_name)

@@ -23,7 +23,7 @@ from hpsearch.storage.models import (
     TrialRow,
 )
 from hpsearch.storage.records import Note, PendingAction, StudyEvent, StudySummary
-from hpsearch.study import Direction, Objective, Study, StudyState, TrialState
+from hpsearch.study import Direction, Objective, Study, TrialState
 
 _SHOWN_NAMES = 10
 
