@@ -386,6 +386,10 @@ def test_columns_are_chosen_and_stay_chosen(page, server):
     page.wait_for_selector("#trials .ag-row")
     headers = "[...document.querySelectorAll('#trials .ag-header-cell')].map(cell => cell.getAttribute('col-id'))"
     assert "rate" in page.evaluate(headers)
+    names = page.evaluate("[...document.querySelectorAll('.columns input')].map(one => one.value)")
+    by_place = """[...document.querySelectorAll('#trials .ag-header-cell')]
+        .sort((one, other) => one.getBoundingClientRect().left - other.getBoundingClientRect().left)
+        .map(cell => cell.getAttribute('col-id'))"""
 
     page.locator(".columns summary").focus()
     page.keyboard.press("Enter")
@@ -395,12 +399,23 @@ def test_columns_are_chosen_and_stay_chosen(page, server):
     def shown():
         page.wait_for_function(f"() => (names => names.includes('best_epoch') && !names.includes('rate'))({headers})")
 
+    def in_order():  # in the end: columns slide to their places
+        page.wait_for_function(
+            f"""names => {{
+                const places = ({by_place}).map(name => names.indexOf(name));
+                return places.every((place, at) => at === 0 || places[at - 1] < place);
+            }}""",
+            arg=names,
+        )
+
     shown()
+    in_order()
     page.keyboard.press("Escape")
     page.wait_for_function("() => !document.querySelector('.columns').open")
     assert page.evaluate("document.activeElement.innerText") == "Columns"
     page.reload()
     shown()
+    in_order()
 
 
 def test_a_click_on_a_row_opens_the_trial_beside_the_best_and_escape_closes_it(page, server, folder):

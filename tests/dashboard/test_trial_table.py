@@ -28,6 +28,28 @@ def test_a_choice_among_numbers_stays_though_the_grid_cannot_show_it(rows, chose
     assert trial_table.selection_of(study, model, before) == before
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        Selection(ranges={"number": (3.0, 5.0)}),
+        Selection(ranges={"state": (None, 5.0)}),
+        Selection(ranges={"optimizer": (0.0, 1.0)}),
+        Selection(ranges={"value": (None, None)}),
+        Selection(ranges={"nonsense": (0.0, 1.0)}),
+        Selection(choices={"state": ("complete",)}),
+        Selection(choices={"optimizer": ("",)}),
+        Selection(choices={"optimizer": ("adam", "sgd")}),
+    ],
+    ids=str,
+)
+def test_what_no_filter_of_the_grid_can_show_is_not_told_to_it_and_stays(rows, before):  # noqa: F811  # the fixture of that name
+    """The grid warns in the browser's console of a filter that it has not, and takes it for taken away."""
+    model = trial_table.filter_model(rows("random"), before)
+
+    assert model == {}
+    assert trial_table.selection_of(rows("random"), model, before) == before
+
+
 def test_a_page_holds_the_rows_asked_for_and_says_how_many_there_are(rows, sql):  # noqa: F811  # the fixture of that name
     answer = trial_table.page(rows("random"), Selection(), {"startRow": 10, "endRow": 15})
 

@@ -53,6 +53,11 @@ def test_a_text_is_chosen_by_what_it_says_and_an_inactive_one_by_nothing():
     assert of(is__optimizer=["sgd", ""]) == [1, 3]
 
 
+def test_an_infinite_end_is_none():
+    for text in ("0.01..inf", "0.01..1e999"):
+        assert Selection.from_query({"where.rate": [text]}) == Selection(ranges={"rate": (0.01, None)})
+
+
 @pytest.mark.parametrize("text", ["nan..1", "1..x", "a..b", "", "0.1"])
 def test_a_range_that_cannot_be_read_chooses_nothing_out(text):
     assert of(where__rate=[text]) == [0, 1, 2, 3]

@@ -20,6 +20,7 @@ _MORE = ("model_parameters", "error_kind")
 _HIDDEN = {"best_epoch", "epochs", "bracket", "parent"}  # until they are chosen
 _NARROW, _WIDE = 90, 125  # pixels: a word; six digits of a small number
 _LETTER, _AROUND, _MARK = 9, 32, 36  # pixels of a heading's letter, of its margins, of a filter's mark
+_NO_FILTER = {"number", "state"}  # states are chosen by the buttons above the figures
 _ONE_END = {"greaterThanOrEqual": 0, "lessThanOrEqual": 1}
 
 
@@ -74,7 +75,7 @@ def filter_model(rows: StudyRows, selection: Selection) -> dict[str, Any]:
     """The grid's own filters for a selection, so that they show what is chosen anywhere on the page."""
     model: dict[str, Any] = {}
     for name, (low, high) in selection.ranges.items():
-        if name not in rows.trials:
+        if not _can_show_range(rows, name, (low, high)):
             continue
         if low is not None and high is not None:
             model[name] = {"filterType": "number", "type": "inRange", "filter": low, "filterTo": high}
@@ -82,18 +83,22 @@ def filter_model(rows: StudyRows, selection: Selection) -> dict[str, Any]:
             kind, end = ("greaterThanOrEqual", low) if high is None else ("lessThanOrEqual", high)
             model[name] = {"filterType": "number", "type": kind, "filter": end}
     for name, values in selection.choices.items():
-        if name in rows.trials and _can_show(rows, name, values):
+        if _can_show_choice(rows, name, values):
             model[name] = {"filterType": "text", "type": "equals", "filter": values[0]}
     return model
 
 
 def selection_of(rows: StudyRows, model: Mapping[str, Any], before: Selection) -> Selection:
     """The selection that the grid's filters ask for; what the grid cannot show stays as it was."""
-    ranges: dict[str, tuple[float | None, float | None]] = {}
+    ranges = {
+        name: ends
+        for name, ends in before.ranges.items()
+        if name not in model and not _can_show_range(rows, name, ends)
+    }
     choices = {
         name: values
         for name, values in before.choices.items()
-        if name not in model and not (name in rows.trials and _can_show(rows, name, values))
+        if name not in model and not _can_show_choice(rows, name, values)
     }
     for name, asked in model.items():
         if name not in rows.trials:
@@ -123,7 +128,7 @@ def _definition(rows: StudyRows, name: str, *, hide: bool) -> dict[str, Any]:
             "minWidth": _NARROW,
             "filter": False,
         }
-    if name == "state":  # chosen by the buttons above the figures
+    if name in _NO_FILTER:
         return definition | {"filter": False, "minWidth": _WIDE}
     if _is_number(rows.trials[name]):
         return definition | {
@@ -149,9 +154,16 @@ def _definition(rows: StudyRows, name: str, *, hide: bool) -> dict[str, Any]:
     }
 
 
-def _can_show(rows: StudyRows, name: str, values: Sequence[str]) -> bool:
-    """Whether the grid's own filter of a column can show a choice: one text. A column of numbers has ranges alone."""
-    return len(values) == 1 and not _is_number(rows.trials[name])
+def _can_show_range(rows: StudyRows, name: str, ends: tuple[float | None, float | None]) -> bool:
+    """Whether the grid has a filter that can show a range: one of numbers, where it has an end."""
+    has_numbers = name in columns(rows) and name not in _NO_FILTER and _is_number(rows.trials[name])
+    return has_numbers and ends != (None, None)
+
+
+def _can_show_choice(rows: StudyRows, name: str, values: Sequence[str]) -> bool:
+    """Whether the grid has a filter that can show a choice: one of texts, for one text that is not empty."""
+    has_texts = name in columns(rows) and name not in _NO_FILTER and not _is_number(rows.trials[name])
+    return has_texts and len(values) == 1 and values[0] != ""
 
 
 def _is_number(values: pandas.Series[Any]) -> bool:

@@ -101,10 +101,13 @@ def _range(text: str) -> tuple[float | None, float | None] | None:
     if not found:
         return None
     try:
-        ends = (float(low) if low else None, float(high) if high else None)
+        ends = [float(end) if end else None for end in (low, high)]
     except ValueError:
         return None
-    return None if any(end is not None and math.isnan(end) for end in ends) else ends
+    if any(end is not None and math.isnan(end) for end in ends):
+        return None
+    first, last = (None if end is None or math.isinf(end) else end for end in ends)
+    return first, last
 
 
 def _end(value: float | None) -> str:
