@@ -22,3 +22,21 @@ def alive_after(processes: Sequence[psutil.Process], seconds: float) -> list[psu
     while any(map(alive, processes)) and time.monotonic() < deadline:
         time.sleep(0.02)
     return [process for process in processes if alive(process)]
+
+
+def own_workers() -> list[psutil.Process]:
+    """The workers that this process has started and not yet collected, oldest first."""
+    children = sorted(psutil.Process().children(), key=lambda child: child.pid)
+    return [child for child in children if "hpsearch.execution.worker" in _command_line(child)]
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    """Its command line, which a process that has only just begun has not yet; empty where it has ended."""
+    while alive(process):
+        try:
+            if words := process.cmdline():
+                return words
+        except psutil.NoSuchProcess:
+            break
+        time.sleep(0.001)
+    return []

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 
-import psutil
 import pytest
+from tests.processes import own_workers
 
 from hpsearch.cli.ahead import Ahead
 from hpsearch.execution.devices import make_slots, this_machine
 
 KERAS = {"training": {"epochs": 1}, "search": {"backend": "random", "max_trials": 2}}
-
-
-def workers():
-    return [child for child in psutil.Process().children() if "hpsearch.execution.worker" in child.cmdline()]
 
 
 def slots(workers=2, trials=2):
@@ -25,7 +21,7 @@ def slots(workers=2, trials=2):
 def ahead():
     with Ahead() as one:
         yield one
-    assert workers() == []
+    assert own_workers() == []
 
 
 def start(ahead, document=KERAS, count=2):
@@ -34,13 +30,13 @@ def start(ahead, document=KERAS, count=2):
 
 def test_the_workers_that_were_started_ahead_are_those_that_a_study_takes(ahead):
     start(ahead)
-    started = {worker.pid for worker in workers()}
+    started = {worker.pid for worker in own_workers()}
 
     executor = ahead.take(slots(), deterministic=True, onednn=True)
 
     assert executor is not None
     executor.open()
-    assert {worker.pid for worker in workers()} == started
+    assert {worker.pid for worker in own_workers()} == started
     assert len(started) == 2
     executor.close()
 
@@ -52,7 +48,7 @@ def test_workers_that_a_study_cannot_use_end_at_once(ahead, differently):
     wanted = {"slots": slots(), "deterministic": True, "onednn": True} | differently
 
     assert ahead.take(wanted.pop("slots"), **wanted) is None
-    assert workers() == []
+    assert own_workers() == []
 
 
 @pytest.mark.parametrize(
@@ -66,24 +62,24 @@ def test_workers_that_a_study_cannot_use_end_at_once(ahead, differently):
 def test_nothing_is_started_where_it_is_no_use(ahead, document):
     start(ahead, document)
 
-    assert workers() == []
+    assert own_workers() == []
 
 
 @pytest.mark.parametrize("document", [{}, {"training": None, "search": 3}, {"search": {"max_trials": True}}])
 def test_a_document_that_will_be_refused_does_no_harm(ahead, document):
     start(ahead, document, count=1)
 
-    assert len(workers()) == 1
+    assert len(own_workers()) == 1
 
 
 def test_what_nobody_takes_is_ended():
     def interrupted():
         with Ahead() as one:
             start(one)
-            assert len(workers()) == 2
+            assert len(own_workers()) == 2
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
 
-    assert workers() == []
+    assert own_workers() == []

@@ -6,10 +6,10 @@ import json
 import os
 from dataclasses import replace
 
-import psutil
 import pytest
 from tests.contracts.test_executors import a_job, until_ended
 from tests.end_to_end.command import python
+from tests.processes import own_workers
 
 from hpsearch.errors import ConfigError
 from hpsearch.execution.devices import Gpu, Listed, Machine, make_slots, visible_gpus
@@ -18,11 +18,6 @@ from hpsearch.execution.local import LocalExecutor
 from hpsearch.execution.messages import Finished
 
 GIB = 2**30
-
-
-def executor_processes():
-    processes = sorted(psutil.Process().children(), key=lambda process: process.pid)
-    return [process for process in processes if "hpsearch.execution.worker" in process.cmdline()]
 
 
 LISTED = [Listed("GPU-aa11", 80 * GIB), Listed("GPU-ab22", 40 * GIB), Listed("GPU-cc33", 16 * GIB)]
@@ -121,14 +116,14 @@ def test_a_worker_sees_its_own_gpu_alone_and_its_share_but_for_a_job_that_runs_a
     executor = LocalExecutor(slots, os.environ, prepare=False)
     executor.open()
     try:
-        workers = executor_processes()
+        workers = own_workers()
         seen = [worker.environ()["CUDA_VISIBLE_DEVICES"] for worker in workers]
         caps = [json.loads(worker.cmdline()[-1])["gpu_memory_bytes"] for worker in workers]
         executor.submit(slots[0], a_job())
         executor.advance(slots[0], 3)
         assert isinstance(until_ended(executor)[-1], Finished)
         executor.submit(slots[0], replace(a_job(trial=1), alone=True))
-        (alone,) = (worker for worker in executor_processes() if worker.environ()["CUDA_VISIBLE_DEVICES"] == "0")
+        (alone,) = (worker for worker in own_workers() if worker.environ()["CUDA_VISIBLE_DEVICES"] == "0")
         cap_alone = json.loads(alone.cmdline()[-1])["gpu_memory_bytes"]
     finally:
         executor.close()

@@ -129,7 +129,7 @@ def test_defaults_are_filled_in(read: Loader):
         (("max_trials: 3", "max_trials: 3, enqueue: [{u: $v}]"), "`$v` is a reference"),
         (("max_trials: 3", "max_trials: 3, 4: 5"), "6: The key 4 is not text"),
         (("model:", "4: 5\nmodel:"), "4: The key 4 is not text"),
-        (("study: small", 'study: "small\\n"'), "`study` is `small\\n`, but up to 64 letters"),
+        (("study: small", 'study: "small\\n"'), "`study` is `small\\n`, but a name was expected: 1 to 64 letters"),
         (
             ("search:", "objective: {metric: val_acuracy}\nsearch:"),
             "6: `val_acuracy` is no metric of this study; did you mean `val_accuracy`?",
