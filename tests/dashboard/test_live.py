@@ -14,7 +14,7 @@ from tests.new_study import new_study
 from hpsearch.dashboard.live import Kept, Live
 from hpsearch.dashboard.pages import draw_ahead
 from hpsearch.dashboard.progress import left_of, planned
-from hpsearch.dashboard.study_page import layout
+from hpsearch.dashboard.study_page import head, layout
 from hpsearch.figures.selection import Selection
 from hpsearch.storage import open_store
 from hpsearch.study import StudyState, Trial, TrialState
@@ -83,9 +83,7 @@ def test_the_studies_that_people_will_most_likely_look_at_are_drawn_ahead(tmp_pa
         for name in ("first", "second", "third", "fourth", "fifth"):
             study = store.create_study(new_study(name, {"training": {"epochs": 2}}))
             if name in running:
-                lease = leases.enter_context(store.claim(study.id))
-                with store.writer(lease).transaction() as write:
-                    write.set_study_state(StudyState.RUNNING)
+                leases.enter_context(store.claim(study.id))
         live = Live(store, lambda: store)
 
         draw_ahead(live)
@@ -139,6 +137,21 @@ def test_what_is_written_while_a_page_is_made_is_news_to_it(tmp_path, monkeypatc
         seen = next(each for each in page.children if getattr(each, "id", None) == "stamp").data
         assert store.trials(study.id)
         assert seen[0] != live.stamp("random")
+
+
+def test_a_complete_study_can_be_stopped_while_it_is_retrained(tmp_path):
+    def stop_is_offered():
+        summary = store.summary("digits")
+        (_, stop) = head(summary, left_of(store, summary), asked=False)[0].children
+        return not getattr(stop, "hidden", False)
+
+    with open_store(tmp_path / "studies.db", create=True) as store:
+        study = store.create_study(new_study("digits", {"training": {"epochs": 2}}))
+        with store.claim(study.id) as lease:
+            with store.writer(lease).transaction() as write:
+                write.set_study_state(StudyState.COMPLETE)
+            assert stop_is_offered()
+        assert not stop_is_offered()
 
 
 def test_a_database_without_a_study_has_nothing_to_draw_ahead(tmp_path):

@@ -13,7 +13,6 @@ from hpsearch.dashboard.address import study_of
 from hpsearch.dashboard.live import Live
 from hpsearch.dashboard.parts import message
 from hpsearch.errors import StudyNotFound
-from hpsearch.study import StudyState
 
 BEAT_MILLISECONDS = 1_500  # a page asks so often whether there is news
 AHEAD = 4  # studies
@@ -67,7 +66,7 @@ def _page(live: Live, pathname: str | None, search: str | None) -> Any:
 def draw_ahead(live: Live) -> None:
     """Draw the pages of the studies that people will most likely look at: those that run, then those begun last."""
     studies = live.store.studies()
-    running = [study for study in studies if study.state is StudyState.RUNNING and live.store.is_running(study.id)]
+    running = [study for study in studies if study.coordinator is not None and live.store.is_running(study.id)]
     others = [study for study in studies if study not in running]
     for study in [*reversed(running), *reversed(others)][:AHEAD]:
         try:

@@ -22,7 +22,7 @@ class Left:
         planned_epochs: in all, if no trial ends early.
         seconds: left at the pace of the latest epochs; None for a study that nobody runs, or whose pace or plan is
             not known.
-        is_run: whether a living coordinator has it.
+        is_run: whether a living coordinator has it: for its search, or to retrain the best of a complete one.
     """
 
     planned_trials: int | None
@@ -35,8 +35,8 @@ def left_of(store: Store, study: StudySummary) -> Left:
     """The rest of a study's search. Pruning and early stopping end it sooner."""
     resolved = store.study(study.name).resolved
     trials, epochs = planned(resolved)
-    is_run = study.state is StudyState.RUNNING and store.is_running(study.id)
-    pace = store.epochs_per_second(study.id) if is_run else None
+    is_run = study.coordinator is not None and store.is_running(study.id)
+    pace = store.epochs_per_second(study.id) if is_run and study.state is StudyState.RUNNING else None
     seconds = None if not pace or epochs is None else max(0, epochs - study.epochs) / pace
     return Left(trials, epochs, seconds, is_run)
 
