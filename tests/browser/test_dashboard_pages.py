@@ -520,6 +520,40 @@ search: {backend: random, max_trials: 500}
         running.communicate()
 
 
+def test_a_retraining_is_followed_and_stopped(page, server, folder):
+    (folder / "retrained.yaml").write_text(
+        """
+study: retrained
+parameters: {rate: {type: float, min: 1e-4, max: 1e-1, scale: log}}
+training: {trainer: simulated, epochs: 1, seconds_per_epoch: 0.2}
+search: {backend: random, max_trials: 1}
+retrain: {epochs: 400}
+"""
+    )
+    running = start("run", "retrained.yaml", "--workers", 1, "--quiet", folder=folder)
+    try:
+        deadline = time.monotonic() + 30
+        begun = "SELECT 1 FROM evaluations JOIN studies s ON s.id = study_id WHERE s.name = 'retrained' AND epochs_done"
+        while time.monotonic() < deadline and not query(folder, begun):
+            time.sleep(0.1)
+        page.goto(f"{server}/study/retrained?tab=retrained")
+        page.get_by_text("epochs of trial 0's retraining").wait_for()
+        all_drawn(page)
+        epochs = "document.querySelector('#figure-retrain_curves .js-plotly-plot').calcdata[0].length"
+        seen = page.evaluate(epochs)
+
+        page.wait_for_function(f"before => {epochs} > before", arg=seen)
+        page.get_by_text(re.compile(r"Trial 0, retrained for \d+ of 400 epochs so far")).wait_for()
+
+        page.once("dialog", lambda dialog: dialog.accept())
+        page.locator("#stop").click()
+        page.get_by_text("stopped").first.wait_for()
+        assert running.wait(10) == 0
+    finally:
+        running.kill()
+        running.communicate()
+
+
 def test_zoom_stays_in_a_comparison_and_in_a_trials_own_curves_while_they_change(page, server, folder):
     trials_of_12_seconds = ("training.seconds_per_epoch=0.4", "training.epochs=30", "training.failure_rate=0")
     settings = _set("study=changing", *trials_of_12_seconds)

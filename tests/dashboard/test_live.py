@@ -11,9 +11,10 @@ import pytest
 from tests.figures.conftest import studies_db  # noqa: F401  # a fixture
 from tests.new_study import new_study
 
+from hpsearch.dashboard.answers import study_line
 from hpsearch.dashboard.live import Kept, Live
 from hpsearch.dashboard.pages import draw_ahead
-from hpsearch.dashboard.progress import left_of, planned
+from hpsearch.dashboard.progress import left_of, planned, time_left
 from hpsearch.dashboard.study_page import head, layout
 from hpsearch.figures.selection import Selection
 from hpsearch.storage import open_store
@@ -152,6 +153,33 @@ def test_a_complete_study_can_be_stopped_while_it_is_retrained(tmp_path):
                 write.set_study_state(StudyState.COMPLETE)
             assert stop_is_offered()
         assert not stop_is_offered()
+
+
+def test_a_retraining_is_told_as_soon_as_it_has_epochs_and_the_search_has_ended(tmp_path):
+    with open_store(tmp_path / "studies.db", create=True) as store:
+        study = store.create_study(new_study("digits", {"training": {"epochs": 2}, "search": {"max_trials": 1}}))
+        with store.claim(study.id) as lease:
+            writer = store.writer(lease)
+            with writer.transaction() as write:
+                write.set_study_state(StudyState.RUNNING)
+                write.add_trial(Trial(0, TrialState.WAITING, {"rate": 0.1}, 2, seed=0))
+                superseded = write.add_evaluation(0, 0, "retrained", 3, 20, {})
+                write.record_evaluation_epoch(superseded, 1, {"loss": 1.0}, 0.1)
+            searching = left_of(store, store.summary("digits"))
+            with writer.transaction() as write:
+                write.move(0, TrialState.FAILED, error_kind="error", error="ValueError: no")
+                underway = write.add_evaluation(0, 1, "retrained", 3, 20, {})
+                for epoch in (1, 2, 3):
+                    write.record_evaluation_epoch(underway, epoch, {"loss": 1.0}, 0.1)
+            left = left_of(store, store.summary("digits"))
+            api = study_line(store, store.summary("digits"))
+        nobody = left_of(store, store.summary("digits"))
+
+    assert searching.retraining is None
+    assert (left.retraining.id, left.seconds) == (underway, None)
+    assert time_left(StudyState.RUNNING, left) == "retraining trial 0: 3 of 20 epochs"
+    assert (api["retraining"], api["seconds_left"]) == ({"trial": 0, "epochs_done": 3, "epochs": 20}, None)
+    assert nobody.retraining is None
 
 
 def test_a_database_without_a_study_has_nothing_to_draw_ahead(tmp_path):

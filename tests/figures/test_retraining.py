@@ -136,6 +136,24 @@ def test_the_curves_are_all_metrics_of_all_epochs_with_their_learning_rate(rows,
     assert [(facts.tested,)] == tested
 
 
+def test_the_curves_of_a_retraining_that_somebody_does_are_shown_as_far_as_they_are(database, sql):
+    with open_store(database, read_only=False) as store:
+        study = store.study(TEN)
+        with store.claim(study.id) as lease:
+            with store.writer(lease).transaction() as write:
+                underway = write.add_evaluation(7, 0, "retrained", 3, 20, {"training": {"epochs": 20}})
+                for epoch in (1, 2):
+                    write.record_evaluation_epoch(underway, epoch, {"loss": 1.0, "val_accuracy": 0.1 * epoch}, 0.1)
+            now = retrain_curves.facts(StudyRows(store, study))
+        later = retrain_curves.facts(StudyRows(store, study))
+
+    recorded = sql("SELECT epoch, metric, value FROM evaluation_epochs WHERE evaluation_id = ?", [underway])
+    assert the_rows_of(now.table) == {(epoch, metric): value for epoch, metric, value in recorded}
+    assert (now.best, now.tested) == (2, None)
+    assert retrain_curves.caption(now).startswith("Trial 7, retrained for 2 of 20 epochs so far.")
+    assert later.retraining.id != underway, "nobody does it any more, and there is one that has ended"
+
+
 def test_training_is_dashed_validation_solid_and_the_learning_rate_has_the_panel_below(rows):
     drawn = {trace.name: trace for trace in retrain_curves.figure(retrain_curves.facts(rows(HUNDRED))).data}
 

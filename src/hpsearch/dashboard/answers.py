@@ -48,6 +48,9 @@ def study_line(store: Store, study: StudySummary) -> dict[str, Any]:
         "epochs": study.epochs,
         "planned_epochs": left.planned_epochs,
         "seconds_left": left.seconds,
+        "retraining": None
+        if (underway := left.retraining) is None
+        else {name: getattr(underway, name) for name in ("trial", "epochs_done", "epochs")},
         "best": None if study.best_trial is None else {"trial": study.best_trial, "value": study.best_value},
     }
 

@@ -1,4 +1,4 @@
-"""How much of a search is still to come, by its plan and its latest pace."""
+"""How much of a study is still to come, by its plan and its latest pace."""
 
 from __future__ import annotations
 
@@ -7,42 +7,48 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.study import StudyState
-from hpsearch.wording import duration
+from hpsearch.wording import counted, duration
 
 if TYPE_CHECKING:
-    from hpsearch.storage import Store, StudySummary
+    from hpsearch.storage import EvaluationRecord, Store, StudySummary
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is known of the rest of a search.
+    """What is known of the rest of a study.
 
     Attributes:
         planned_trials: in all; None where the space decides, as for a grid.
         planned_epochs: in all, if no trial ends early.
-        seconds: left at the pace of the latest epochs; None for a study that nobody runs, or whose pace or plan is
-            not known.
+        seconds: of the search, left at the pace of the latest epochs; None where nobody searches, and where pace or
+            plan are not known.
+        retraining: the one that is under way, once the search has ended.
         is_run: whether a living coordinator has it: for its search, or to retrain the best of a complete one.
     """
 
     planned_trials: int | None
     planned_epochs: int | None
     seconds: float | None
+    retraining: EvaluationRecord | None
     is_run: bool
 
 
 def left_of(store: Store, study: StudySummary) -> Left:
-    """The rest of a study's search. Pruning and early stopping end it sooner."""
+    """The rest of a study. Pruning and early stopping end its search sooner."""
     resolved = store.study(study.name).resolved
     trials, epochs = planned(resolved)
     is_run = study.coordinator is not None and store.is_running(study.id)
-    pace = store.epochs_per_second(study.id) if is_run and study.state is StudyState.RUNNING else None
+    retraining = store.retraining_underway(study.id) if is_run else None
+    searches = is_run and study.state is StudyState.RUNNING and retraining is None
+    pace = store.epochs_per_second(study.id) if searches else None
     seconds = None if not pace or epochs is None else max(0, epochs - study.epochs) / pace
-    return Left(trials, epochs, seconds, is_run)
+    return Left(trials, epochs, seconds, retraining, is_run)
 
 
 def time_left(state: StudyState, left: Left) -> str:
     """The same for people."""
+    if (now := left.retraining) is not None:
+        return f"retraining trial {now.trial}: {now.epochs_done} of {counted(now.epochs, 'epoch')}"
     if state is not StudyState.RUNNING:
         return "-"
     if not left.is_run:

@@ -194,15 +194,17 @@ def _news(live: Live, name: str) -> tuple[list[str], Any]:
 
 def head(study: StudySummary, planned: Any, asked: bool) -> Any:
     """Name, state, best value, progress, time left."""
-    running = study.state is StudyState.RUNNING
+    searches = study.state is StudyState.RUNNING and planned.retraining is None
     facts = [
         ("best", [html.Strong(number(study.best_value)), html.Span(f" {study.metric}", className="quiet")]),
         ("by trial", "-" if study.best_trial is None else str(study.best_trial)),
         ("trials", bar(study.ended, planned.planned_trials)),
         ("epochs", bar(study.epochs, planned.planned_epochs)),
         ("by state", counts(study.counts)),
-        ("time left", time_left(study.state, planned)) if running else ("search", study.backend),
+        ("time left", time_left(study.state, planned)) if searches else ("search", study.backend),
     ]
+    if (now := planned.retraining) is not None:
+        facts.append((f"epochs of trial {now.trial}'s retraining", bar(now.epochs_done, now.epochs)))
     stop = (
         html.Button("Stopping…" if asked else "Stop", id="stop", disabled=asked, className="stop")
         if planned.is_run

@@ -51,10 +51,14 @@ class Curves:
 
 
 def facts(rows: StudyRows, evaluation: int | None = None) -> Curves:
-    """Every epoch of a retraining; where the search's weights were kept, of the trial that trained them."""
+    """Every epoch of a retraining; where the search's weights were kept, of the trial that trained them.
+
+    Args:
+        evaluation: the id of one that has ended well; None for the one that is under way, else the best trial's last.
+    """
     import pandas
 
-    retraining = chosen(rows, evaluation)
+    retraining = (rows.retraining_underway if evaluation is None else None) or chosen(rows, evaluation)
     if retraining is None:
         return Curves(None, pandas.DataFrame(), rows.metric, None, None, ())
     if is_kept(retraining):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hpsearch.figures.rows import StudyRows
 from hpsearch.figures.theme import plain
 from hpsearch.storage import EvaluationRecord
+from hpsearch.wording import counted
 
 _KEPT = "kept"  # the role of a retraining that took the weights of the search as they were
 _LONGEST_NAME = 24  # of a class, beside an axis
@@ -47,11 +48,13 @@ def why_none(retraining: EvaluationRecord | None) -> str:
 
 
 def in_words(retraining: EvaluationRecord) -> str:
-    """What was tested: ``Trial 21, retrained for 20 epochs``."""
+    """What was tested, or will be: ``Trial 21, retrained for 20 epochs``."""
     if is_kept(retraining):
         return f"Trial {retraining.trial}, with the weights that the search has kept"
     epochs = retraining.epochs_done
-    return f"Trial {retraining.trial}, retrained for {epochs} epoch{'' if epochs == 1 else 's'}"
+    if retraining.finished_at is None:
+        return f"Trial {retraining.trial}, retrained for {epochs} of {counted(retraining.epochs, 'epoch')} so far"
+    return f"Trial {retraining.trial}, retrained for {counted(epochs, 'epoch')}"
 
 
 def axis_labels(names: Sequence[str]) -> list[str]:

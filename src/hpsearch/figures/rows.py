@@ -146,6 +146,12 @@ class StudyRows:
                     return min(result.evaluations, key=lambda found: found.repeat)
         return self.evaluations[-1]  # of a trial that was the best before any was complete
 
+    @cached_property
+    def retraining_underway(self) -> EvaluationRecord | None:
+        """The one that somebody is doing, or that has stopped amid the first of all; None where there is none."""
+        found = self._store.retraining_underway(self.study.id)
+        return found if self.is_running or not self.evaluations else None
+
     def examples(self, evaluation: int) -> bytes | None:
         """The example images of a retraining (`training.examples`); None where none are beside the database.
 

@@ -12,6 +12,9 @@ from hpsearch.storage.columns import join_number
 from hpsearch.storage.models import ArtifactRow, EvaluationEpochRow, EvaluationRow, EvaluationScoreRow, TrialRow
 from hpsearch.storage.records import Artifact, EvaluationRecord
 from hpsearch.storage.study_reads import StudyReads
+from hpsearch.study import TrialState
+
+_OPEN = (TrialState.WAITING, TrialState.RUNNING)
 
 
 class EvaluationReads(StudyReads):
@@ -56,6 +59,13 @@ class EvaluationReads(StudyReads):
         with self._read() as connection:
             rows = [dict(row) for row in connection.execute(statement).mappings()]
             return [_evaluation(connection, row) for row in rows]
+
+    def retraining_underway(self, study_id: int) -> EvaluationRecord | None:
+        """The retraining that was begun last, has epochs and has not ended; None while the search goes on."""
+        begun = [record for record in self.evaluations(study_id, finished=False) if record.epochs_done]
+        if not begun or any(self.counts(study_id).get(state) for state in _OPEN):
+            return None
+        return begun[-1]
 
 
 def _evaluation(connection: Connection, row: dict[str, Any]) -> EvaluationRecord:
