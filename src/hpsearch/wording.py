@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 STUDY_NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")  # as JSON Schema may have it, too
+_TAKEN = {"", "true", "false", "null", "absent", "inactive"}  # what else may stand where a parameter's value does
 STUDY_NAME_IN_WORDS = "1 to 64 letters, digits, dots, dashes and underscores, not dots alone"
 
 
@@ -28,9 +29,28 @@ def short(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def parameter_value(value: Any) -> str:
+    """A parameter's value for people, as `short`; a text that could be taken for another value has quotes."""
+    return quoted(value) if isinstance(value, str) else short(value)
+
+
+def quoted(text: str) -> str:
+    """A text among values of other kinds: ``adam``, but ``"3"``, ``"true"`` and ``""``."""
+    is_plain = text not in _TAKEN and text == text.strip() and not text.startswith('"') and not _is_number(text)
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def parameters_line(parameters: Mapping[str, Any]) -> str:
     """All parameters in one line."""
-    return " ".join(f"{name}={short(value)}" for name, value in parameters.items())
+    return " ".join(f"{name}={parameter_value(value)}" for name, value in parameters.items())
 
 
 def duration(seconds: float, *, decimals: int = 1) -> str:

@@ -72,6 +72,20 @@ def test_an_address_says_the_same_when_it_is_read_again(selection):
     assert Selection.from_query(selection.to_query()) == selection
 
 
-@pytest.mark.parametrize(("value", "text"), [(True, "true"), (None, ""), (0.1, "0.1"), (3, "3"), (float("nan"), "")])
-def test_values_have_one_text_each(value, text):
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        *(
+            (True, "true"),
+            (None, "null"),
+            (0.1, "0.1"),
+            (3, "3"),
+            (3.0, "3"),
+            (0.30000000000000004, "0.30000000000000004"),
+        ),
+        *(("adam", "adam"), ("true", '"true"'), ("null", '"null"'), ("3", '"3"'), ("", '""'), ('"3"', '"\\"3\\""')),
+        *((float("nan"), ""), (pandas.NA, ""), ("absent", '"absent"'), (" a", '" a"')),
+    ],
+)
+def test_values_have_one_text_each_and_what_is_inactive_has_none(value, text):
     assert as_choice(value) == text

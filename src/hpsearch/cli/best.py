@@ -13,7 +13,7 @@ import click
 from hpsearch.cli.options import database_option, format_option, study_option
 from hpsearch.cli.tables import text_table, to_json
 from hpsearch.report.scores import scores_line
-from hpsearch.wording import parameters_line, short
+from hpsearch.wording import parameter_value, parameters_line
 
 if TYPE_CHECKING:
     from hpsearch.storage import Result
@@ -52,7 +52,7 @@ def _text(study: Study, chosen: list[Result]) -> Iterator[str]:
     yield scores_line(study, first)
     yield ""
     width = max((len(name) for name in first.trial.parameters), default=0)
-    yield from (f"{name:<{width}}  {short(value)}" for name, value in first.trial.parameters.items())
+    yield from (f"{name:<{width}}  {parameter_value(value)}" for name, value in first.trial.parameters.items())
     if len(chosen) > 1:
         yield ""
         tested = any("accuracy" in result.scores for result in chosen)

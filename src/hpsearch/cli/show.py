@@ -12,7 +12,7 @@ from hpsearch.cli.options import database_option, format_option, study_option
 from hpsearch.cli.tables import text_table, to_json
 from hpsearch.study import reason
 from hpsearch.study.promises import bits_promise, order_promise
-from hpsearch.wording import duration, number, short
+from hpsearch.wording import duration, number, parameter_value
 
 _ATTEMPT = ("attempt", "outcome", "worker", "host", "device", "from_epoch", "peak", "error")
 
@@ -100,7 +100,7 @@ def _trial(study: Study, trial: Trial, attempts: list[Attempt], epochs: list[Epo
     if trial.parameters:
         yield ""
         width = max(len(name) for name in trial.parameters)
-        yield from (f"{name:<{width}}  {short(value)}" for name, value in trial.parameters.items())
+        yield from (f"{name:<{width}}  {parameter_value(value)}" for name, value in trial.parameters.items())
     if attempts:
         yield ""
         yield text_table([_attempt(one) for one in attempts], _ATTEMPT)

@@ -12,9 +12,8 @@ from hpsearch.dashboard.parts import badge, still, table
 from hpsearch.errors import TrialNotFound
 from hpsearch.figures import learning_curves
 from hpsearch.figures.rows import StudyRows
-from hpsearch.figures.theme import short
 from hpsearch.study import Attempt, Trial
-from hpsearch.wording import duration, in_words, number
+from hpsearch.wording import duration, in_words, number, parameter_value
 
 _ABSENT = "absent"
 
@@ -83,8 +82,7 @@ def _parameters(trial: Trial, best: Trial | None) -> Any:
 def _shown(trial: Trial, name: str) -> str:
     if name not in trial.parameters:
         return _ABSENT
-    given = trial.parameters[name]
-    return "null" if given is None else short(given)
+    return parameter_value(trial.parameters[name])
 
 
 def _curves(live: Live, rows: StudyRows, trial: Trial) -> list[Any]:

@@ -183,8 +183,10 @@ def _plain(value: Any) -> Any:
     text = as_choice(value)
     if text == "":
         return None
-    if isinstance(value, bool | str):
+    if isinstance(value, bool):
         return value
+    if value is None or isinstance(value, str):
+        return text
     number = float(value) if not isinstance(value, int) else value
     if isinstance(number, float):
         return float(f"{number:.6g}") if math.isfinite(number) else str(number)

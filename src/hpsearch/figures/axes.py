@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +85,7 @@ class ParameterAxis:
         if self.choices:
             own |= {
                 "tickvals": list(range(len(self.choices))),
-                "ticktext": [plain(shortened(choice, longest) or "null") for choice in self.choices],
+                "ticktext": list(map(plain, shortened_apart(self.choices, longest))),
                 "range": [-0.5, len(self.choices) - 0.5],
             }
         return own | others
@@ -109,22 +111,9 @@ def thinned(trials: pandas.DataFrame, most: int) -> pandas.DataFrame:
 
 
 def active(rows: StudyRows, name: str, trials: pandas.DataFrame) -> pandas.Series[bool]:
-    """In which of `trials` a parameter is active.
-
-    A frame has nothing both where a parameter is inactive and where it is null, so null is told by the conditions.
-    """
-    import pandas
-
-    columns = {parameter.name: parameter.column for parameter in rows.parameters}
-    definition = rows.definitions[name]
-    if None not in definition.values:
-        return trials[columns[name]].notna()
-    found = pandas.Series(True, index=trials.index)
-    for condition in definition.when:
-        values = [None if pandas.isna(value) else value for value in trials[columns[condition.parent]].tolist()]
-        holds = pandas.Series([condition.holds(value) for value in values], trials.index, dtype="bool")
-        found &= active(rows, condition.parent, trials) & holds
-    return found
+    """In which of `trials` a parameter is active; it may be null there."""
+    values = trials[next(parameter.column for parameter in rows.parameters if parameter.name == name)]
+    return values.map(lambda value: value is None) | values.notna() if values.dtype == object else values.notna()
 
 
 def axes(
@@ -150,6 +139,23 @@ def axes(
 def shortened(text: str, longest: int = LONGEST) -> str:
     """A long name with its end left out."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def shortened_apart(texts: Sequence[str], longest: int = LONGEST) -> list[str]:
+    """Different texts, each shortened and none like another: what differs only behind keeps its end, or is counted."""
+    found = [shortened(text, longest) for text in texts]
+    if len(set(found)) < len(found):
+        alike = Counter(found)
+        half = (longest - 1) // 2
+        found = [
+            short if alike[short] == 1 else f"{text[: longest - 1 - half]}…{text[-half:]}"
+            for text, short in zip(texts, found, strict=True)
+        ]
+    again = Counter(found)
+    return [
+        short if again[short] == 1 else f"{shortened(short, longest - 4)} ({place})"
+        for place, short in enumerate(found, start=1)
+    ]
 
 
 def colour_ends(values: pandas.Series[Any], is_maximized: bool) -> tuple[float, float]:

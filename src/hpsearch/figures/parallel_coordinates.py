@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from hpsearch.figures.axes import ParameterAxis, axes, colour_ends, measured, shortened
+from hpsearch.figures.axes import LONGEST, ParameterAxis, axes, colour_ends, measured, shortened, shortened_apart
 from hpsearch.figures.rows import StudyRows
 from hpsearch.figures.selection import Selection
 from hpsearch.figures.theme import SCALE, TEXT, new_figure, nothing_to_draw, plain
@@ -23,6 +23,7 @@ TITLE = "Parallel coordinates"
 ABSENT = "absent"
 _MARGIN = 0.15  # of an axis, between its lowest number and the place of what is absent
 _DIGITS = 6  # of a brush's ends
+_BESIDE, _SLANTED = 12, 20  # letters of a choice between two axes, of a name above its axis
 _HALF = 0.4  # of the way from a choice to the next, as a brush is drawn about it
 
 Pairs = tuple[tuple[float, float], ...]
@@ -82,9 +83,9 @@ def facts(rows: StudyRows, most: int = 2000, brushed: Selection | None = None) -
     trials = measured(rows)
     drawn = trials.head(most).iloc[::-1]
     lines = drawn[["number", "state"]].copy()
-    found = []
+    found: list[Axis] = []
     for parameter, values in axes(rows, drawn, with_absence=True):
-        axis, lines[parameter.column] = _placed(parameter, values)
+        axis, lines[parameter.column] = _placed(parameter, values, is_first=not found)
         found.append(axis)
     lines["value"] = drawn["value"].astype("float64")
     objective = Axis("value", rows.metric, is_objective=True)
@@ -94,15 +95,21 @@ def facts(rows: StudyRows, most: int = 2000, brushed: Selection | None = None) -
     return ParallelCoordinates(lines, drawn_axes, len(trials), rows.metric, rows.is_maximized, ends, brushes)
 
 
-def _placed(parameter: ParameterAxis, values: numpy.ndarray[Any, Any]) -> tuple[Axis, numpy.ndarray[Any, Any]]:
-    """The axis of a parameter, and its values as places; where it is inactive, the place of what is absent."""
+def _placed(
+    parameter: ParameterAxis, values: numpy.ndarray[Any, Any], *, is_first: bool
+) -> tuple[Axis, numpy.ndarray[Any, Any]]:
+    """The axis of a parameter, and its values as places; where it is inactive, the place of what is absent.
+
+    Ticks are written left of their axis: those of the first have the margin, the others only what is between two.
+    """
     import numpy
 
     is_there = ~numpy.isnan(values)
     places = numpy.log10(values) if parameter.is_log else values
     present = places[is_there]
     values_there = [(math.log10(value) if parameter.is_log else value, f"{value:.4g}") for value in parameter.values]
-    ticks = [(float(place), choice or "null") for place, choice in enumerate(parameter.choices)] or values_there
+    choices = shortened_apart(parameter.choices, LONGEST if is_first else _BESIDE)
+    ticks = [(float(place), choice) for place, choice in enumerate(choices)] or values_there
     absent = None
     if not is_there.all():
         room = 1.0 if parameter.choices else _MARGIN * float(present.max() - present.min() or 1.0)
@@ -224,7 +231,7 @@ def figure(facts: ParallelCoordinates) -> go.Figure:
         return nothing_to_draw("No parameter varies among the trials that have a value.")
     low, high = facts.colours
     sign = 1 if facts.is_maximized else -1  # lines of higher colours are drawn over the others
-    longest = max([len(shortened(text)) for _, text in facts.axes[0].ticks], default=0)  # written left of its axis
+    longest = max([len(text) for _, text in facts.axes[0].ticks], default=0)  # written left of its axis
     drawn = new_figure(height=420, margin={"l": max(56, 16 + 7 * longest), "r": 72, "t": 110, "b": 24})
     drawn.add_trace(
         go.Parcoords(
@@ -250,7 +257,7 @@ def _dimension(axis: Axis, places: pandas.Series[Any], brushes: Pairs) -> dict[s
     low, high = float(places.min()), float(places.max())
     found = {
         "name": axis.column,
-        "label": plain(shortened(axis.label)),
+        "label": plain(shortened(axis.label, _SLANTED)),
         "values": places.to_numpy("int8" if axis.choices and len(axis.choices) < 128 else "float32"),
         "range": [low, high] if low < high else [low - 0.5, high + 0.5],
         "multiselect": bool(axis.choices),
@@ -268,7 +275,7 @@ def _distinct(texts: Sequence[str]) -> list[str]:
     They are no HTML here: Plotly writes ticks of this kind letter by letter.
     """
     found: dict[str, None] = {}
-    for text in map(shortened, texts):
+    for text in texts:
         while text in found:
             text += " "
         found[text] = None

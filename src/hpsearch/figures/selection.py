@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hpsearch.study import TrialState
+from hpsearch.wording import quoted
 
 if TYPE_CHECKING:
     import pandas
@@ -86,14 +88,19 @@ class Selection:
 
 
 def as_choice(value: object) -> str:
-    """A parameter's value as a text to choose by: ``true``, ``null``, ``adam``, ``0.1``; empty where it is inactive."""
+    """A parameter's value as a text of its own to choose by; empty where it is inactive.
+
+    ``true``, ``null``, ``adam``, ``0.1``, ``3`` for 3 and for 3.0, ``"3"`` for the text.
+    """
     import pandas
 
-    if value is None or value is pandas.NA or (isinstance(value, float) and math.isnan(value)):
+    if value is pandas.NA or (isinstance(value, float) and math.isnan(value)):
         return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, float):
+        return repr(float(value)).removesuffix(".0")
+    return quoted(value) if isinstance(value, str) else str(value)
 
 
 def _range(text: str) -> tuple[float | None, float | None] | None:

@@ -21,15 +21,17 @@ _COLUMNS = (
 def trials_frame(store: Store, study_id: int) -> pandas.DataFrame:
     """One row a trial, its number as index, one column a parameter after the trial's own.
 
-    A parameter that is inactive in a trial is missing there (NaN, or NA in a column of whole numbers). A parameter
-    with the name of one of the trial's own columns is called ``parameter.NAME``.
+    A parameter that is inactive in a trial is missing there (NaN, or NA in a column of whole numbers). Where it is null
+    in any, its column is one of objects, with None there. One with the name of one of the trial's own columns is called
+    ``parameter.NAME``.
     """
     import pandas
 
     data, parameters = store.trial_columns(study_id, ("number", *_COLUMNS))
+    columns = {name: _column(name, values) for name, values in data.items()}
     for name, values in parameters.items():
-        data[f"parameter.{name}" if name in data else name] = values
-    frame = pandas.DataFrame({name: _column(name, values) for name, values in data.items()})
+        columns[f"parameter.{name}" if name in data else name] = _parameter(values)
+    frame = pandas.DataFrame(columns)
     return frame.set_index("number")
 
 
@@ -88,6 +90,18 @@ def failures_frame(store: Store, study_id: int) -> pandas.DataFrame:
 
     rows = [(number, state.value, kind.value, reason(error)) for number, state, kind, error in store.failures(study_id)]
     return pandas.DataFrame(rows, columns=["trial", "state", "error_kind", "reason"])
+
+
+def _parameter(values: list[Any]) -> Any:
+    """A column of a parameter's values, NaN where it is inactive."""
+    import pandas
+
+    present = [value for value in values if value == value]  # NaN is not
+    if present and all(type(value) is int for value in present):
+        whole = [value if value == value else None for value in values]
+        return pandas.Series(whole, dtype="int64" if len(present) == len(values) else "Int64")
+    is_number = all(type(value) in (int, float) for value in present)
+    return pandas.Series(values, dtype="float64" if present and is_number else "object")
 
 
 def _column(name: str, values: list[Any]) -> Any:

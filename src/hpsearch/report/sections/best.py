@@ -12,7 +12,7 @@ from hpsearch.report.sections import Content
 from hpsearch.space.parameters import Condition, Parameter, ParameterKind, Scale
 from hpsearch.storage import Result
 from hpsearch.study import Trial
-from hpsearch.wording import short
+from hpsearch.wording import parameter_value, short
 
 TITLE = "Best configuration"
 
@@ -38,7 +38,7 @@ def _rows(trial: Trial, definitions: Mapping[str, Parameter]) -> list[dict[str, 
         {
             "name": name,
             "is_active": name in trial.parameters,
-            "value": short(trial.parameters[name]) if name in trial.parameters else "inactive",
+            "value": parameter_value(trial.parameters[name]) if name in trial.parameters else "inactive",
             "allowed": allowed(definitions[name]) if name in definitions else "",
             "when": when(definitions[name]) if name in definitions else "",
         }
@@ -49,7 +49,7 @@ def _rows(trial: Trial, definitions: Mapping[str, Parameter]) -> list[dict[str, 
 def allowed(parameter: Parameter) -> str:
     """What a parameter could have been: ``adam, sgd``, ``0.0001 to 0.1, log``, ``16 to 64 in steps of 16``."""
     if parameter.kind is ParameterKind.CHOICE:
-        return ", ".join(map(short, parameter.values))
+        return ", ".join(map(parameter_value, parameter.values))
     step = f" in steps of {short(parameter.step)}" if parameter.step is not None else ""
     scale = ", log" if parameter.scale is Scale.LOG else ""
     return f"{short(parameter.min)} to {short(parameter.max)}{step}{scale}"
@@ -62,7 +62,7 @@ def when(parameter: Parameter) -> str:
 
 def _condition(condition: Condition) -> str:
     if condition.values is not None:
-        return f"{condition.parent} is {' or '.join(map(short, condition.values))}"
+        return f"{condition.parent} is {' or '.join(map(parameter_value, condition.values))}"
     least = f"from {short(condition.min)}" if condition.min is not None else ""
     most = f"up to {short(condition.max)}" if condition.max is not None else ""
     return " ".join(part for part in (condition.parent, least, most) if part)

@@ -8,7 +8,7 @@ from typing import Any
 from hpsearch.report.material import Material
 from hpsearch.report.sections import Content
 from hpsearch.study import Trial, reason
-from hpsearch.wording import counted, short
+from hpsearch.wording import counted, parameter_value
 
 TITLE = "Trials"
 MOST = 500  # trials that are all shown
@@ -62,4 +62,4 @@ def _cell(trial: Trial, name: str) -> dict[str, Any]:
         return {"text": "", "is_number": False}
     value = trial.parameters[name]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return {"text": short(value), "is_number": is_number}
+    return {"text": parameter_value(value), "is_number": is_number}
