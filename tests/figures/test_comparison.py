@@ -191,5 +191,24 @@ def test_every_figure_draws_any_studies_or_says_why_not(compared, name, names):
     assert len(comparison.table(facts)) == len(names)
 
 
+def test_a_study_of_one_trial_is_a_mark_where_it_has_come_to(compared):
+    facts = compared("one", "random")
+
+    (one, *_) = [
+        trace for trace in comparison.best_so_far(facts).data if trace.name == "one" and trace.x[0] is not None
+    ]
+
+    assert (one.mode, list(one.y)) == ("lines+markers", [0.5, 0.5])
+    assert one.marker.size[-1] > 0
+
+
+def test_of_more_studies_than_colours_those_of_one_colour_have_other_marks(compared):
+    facts = compared(*["random"] * 10)
+
+    legend = [trace for trace in comparison.best_so_far(facts).data if trace.showlegend is not False]
+
+    assert len({(trace.line.color, trace.marker.symbol) for trace in legend}) == 10
+
+
 def test_a_study_that_is_given_twice_has_two_names(compared):
     assert compared("random", "random").studies == ["random", "random (2)"]

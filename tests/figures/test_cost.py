@@ -92,6 +92,14 @@ def test_an_axis_is_logarithmic_where_costs_differ_by_more_than_ten(changed, siz
     assert cost.figure(facts).layout.xaxis.type == kind
 
 
+def test_a_trial_of_the_front_stands_where_its_point_does(rows):
+    for name in ("one", "random"):
+        points, front, *_ = cost.figure(cost.facts(rows(name))).data
+
+        at = dict(zip(points.customdata, zip(points.x, points.y, strict=True), strict=True))
+        assert all(at[number] == (x, y) for number, x, y in zip(front.customdata, front.x, front.y, strict=True))
+
+
 def test_the_best_trial_of_a_front_is_named(rows):
     facts = cost.facts(rows("random"))
 

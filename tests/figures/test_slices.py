@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import pandas
 import pytest
 from tests.figures.written import written
 
@@ -89,6 +92,19 @@ def test_points_know_their_trial_and_stay_within_their_choice(rows):
     (trace,) = [trace for trace in drawn.data if trace.xaxis == f"x{place + 1}"]
     assert list(trace.customdata) == facts.points["number"].tolist()
     assert abs(trace.x - facts.points["optimizer"].to_numpy()).max() < 0.5
+
+
+@pytest.mark.parametrize("is_log", [False, True])
+def test_of_few_values_each_has_its_tick_in_the_plot_and_all_its_points(is_log):
+    axis = ParameterAxis("units", "units", is_log, values=(8.0, 16.0, 53.0))
+    numbers = pandas.Series(range(30))
+    places = pandas.Series([8.0, 16.0, 53.0] * 10)
+
+    low, high = axis.settings()["range"]
+
+    drawn = axis.apart(places, numbers)
+    for place in (*drawn, *axis.settings()["tickvals"]):
+        assert low < (math.log10(place) if is_log else place) < high
 
 
 def test_pruned_trials_have_a_symbol_of_their_own(rows):

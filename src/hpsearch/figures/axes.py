@@ -82,6 +82,8 @@ class ParameterAxis:
             if room is not None:
                 ticks = _fewer(ticks, room // (1 + max(len(f"{value:.4g}") for value in ticks)), self.is_log)
             own |= {"tickvals": list(ticks), "ticktext": [f"{value:.4g}" for value in ticks]}
+        if self.values:
+            own["range"] = self._range()
         if self.choices:
             own |= {
                 "tickvals": list(range(len(self.choices))),
@@ -89,6 +91,15 @@ class ParameterAxis:
                 "range": [-0.5, len(self.choices) - 0.5],
             }
         return own | others
+
+    def _range(self) -> list[float]:
+        """From before the first of few values to beyond the last: farther than `apart` draws points."""
+        import numpy
+
+        grid = numpy.log10(self.values) if self.is_log else numpy.array(self.values)
+        between = float(numpy.diff(grid).min()) if len(grid) > 1 else 1.0
+        around = max(0.3 * between, 0.06 * float(numpy.ptp(grid)))
+        return [float(grid[0]) - around, float(grid[-1]) + around]
 
 
 def measured(rows: StudyRows) -> pandas.DataFrame:

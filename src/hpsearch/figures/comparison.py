@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from hpsearch.figures.comparison_facts import RETRAIN, SEARCH, Comparison, facts
-from hpsearch.figures.theme import GREY, SERIES, TEXT, axis, new_figure, nothing_to_draw, plain
+from hpsearch.figures.theme import GREY, SERIES, SYMBOLS, TEXT, axis, new_figure, nothing_to_draw, plain
 from hpsearch.wording import in_words
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ _SOURCES = {SEARCH: "best trial of the search", RETRAIN: "retrain"}
 
 
 def best_so_far(facts: Comparison) -> go.Figure:
-    """Steps of the best value, one line a study: by trial, and by epochs trained; axes of their own by objective."""
+    """Steps of the best value, one line a study: by trial, and by epochs trained; axes of their own by objective.
+
+    A mark is where the study has come to: of one trial there is no more.
+    """
     groups = {
         objective: studies for objective, studies in facts.groups.items() if _studies([facts.best]) & set(studies)
     }
@@ -48,11 +51,12 @@ def best_so_far(facts: Comparison) -> go.Figure:
                     x=[*steps[place], ends[place][study]],
                     y=[*steps["value"], steps["value"].iloc[-1]],
                     customdata=[*steps["number"], steps["number"].iloc[-1]],
-                    mode="lines",
+                    mode="lines+markers",
                     name=plain(study),
                     legendgroup=study,
                     showlegend=False,
                     line={"shape": "hv", "color": _colour(facts, study), "width": 2},
+                    marker={"size": [0] * len(steps) + [8], "symbol": _symbol(facts, study)},
                     hovertemplate=f"{plain(study)}: trial %{{customdata}}<br>%{{y:.5g}}<extra></extra>",
                     **_axes(number),
                 )
@@ -165,6 +169,11 @@ def _colour(facts: Comparison, study: str) -> str:
     return SERIES[facts.studies.index(study) % len(SERIES)]
 
 
+def _symbol(facts: Comparison, study: str) -> str:
+    """Of studies that share a colour, since there are more than colours, each has its own."""
+    return SYMBOLS[facts.studies.index(study) // len(SERIES) % len(SYMBOLS)]
+
+
 def _of_metric(facts: Comparison, source: str, metric: str) -> pandas.DataFrame:
     """``study, metric, epoch, value`` of a metric in training and validation, means over repeats."""
     points = facts.curves[facts.curves["metric"].isin([metric, f"val_{metric}"]) & (facts.curves["source"] == source)]
@@ -201,7 +210,7 @@ def _line(facts: Comparison, study: str, points: pandas.DataFrame, dash: str, wh
         legendgroup=study,
         showlegend=False,
         line={"color": _colour(facts, study), "dash": dash, "width": 1.6 if dash != "solid" else 2.2},
-        marker={"size": 3.5},
+        marker={"size": 3.5, "symbol": _symbol(facts, study)},
         hovertemplate=f"{plain(study)}, {plain(what)}<br>epoch %{{x}}: %{{y:.4f}}<extra></extra>",
     )
 
@@ -210,9 +219,16 @@ def _legend(drawn: go.Figure, facts: Comparison, studies: Collection[str], lines
     """What colours and kinds of lines mean, once for all panels."""
     for study in facts.studies:
         if study in studies:
-            line = {"color": _colour(facts, study), "width": 3}
             drawn.add_trace(
-                go.Scatter(x=[None], y=[None], mode="lines", name=plain(study), legendgroup=study, line=line)
+                go.Scatter(
+                    x=[None],
+                    y=[None],
+                    mode="lines+markers",
+                    name=plain(study),
+                    legendgroup=study,
+                    line={"color": _colour(facts, study), "width": 3},
+                    marker={"symbol": _symbol(facts, study), "size": 8},
+                )
             )
     for name, dash in lines.items():
         line = {"color": TEXT, "dash": dash, "width": 2}

@@ -102,7 +102,10 @@ def figure(facts: Cost) -> go.Figure:
                     exponentformat="SI" if cost == "model_parameters" else "none",
                 ),
                 f"yaxis{panel}": axis(
-                    title=plain(in_words(facts.metric)), anchor=f"x{panel}", domain=_domain(place, len(costs))
+                    title=plain(in_words(facts.metric)),
+                    anchor=f"x{panel}",
+                    domain=_domain(place, len(costs)),
+                    automargin=True,
                 ),
             }
         )
@@ -147,8 +150,8 @@ def _steps(facts: Cost, cost: str, is_log: bool) -> go.Scatter:
     front = facts.fronts[cost]
     named = _named(front, facts.points, cost, is_log)
     return go.Scatter(
-        x=front["cost"].to_numpy(),
-        y=front["value"].to_numpy(),
+        x=front["cost"].to_numpy(dtype="float32"),  # as the points below have it, or an axis shows the difference
+        y=front["value"].to_numpy(dtype="float32"),
         customdata=front["number"].to_numpy(),
         text=[f"trial {number}" if is_named else "" for number, is_named in zip(front["number"], named, strict=True)],
         mode="lines+markers+text",

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, YELLOW, GREY = "#56B4E9", "#CC79A7", "#F0E442", "#8A8F98"
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW, GREY)
+SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up")
 STATE_COLOURS: Mapping[str, str] = {
     "complete": BLUE,
     "pruned": ORANGE,
