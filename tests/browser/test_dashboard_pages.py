@@ -434,6 +434,49 @@ def test_a_click_on_a_row_opens_the_trial_beside_the_best_and_escape_closes_it(p
     page.wait_for_selector(".panel.open h2")
 
 
+POINT = """name => {
+    const plot = document.querySelector(`#figure-${name} .js-plotly-plot`);
+    plot.scrollIntoView({block: 'center'});
+    const box = plot.getBoundingClientRect();
+    for (const trace of plot._fullData) {
+        const number = trace.customdata && [trace.customdata[0]].flat()[0];
+        const [x, y] = [plot._fullLayout[(trace.xaxis || 'x').replace('x', 'xaxis')],
+                        plot._fullLayout[(trace.yaxis || 'y').replace('y', 'yaxis')]];
+        if (trace.visible !== true || !(number >= 0) || trace.type === 'contour') continue;
+        const place = trace.orientation === 'h' ? trace.base[0] + 0.5 * trace.x[0] : trace.x ? trace.x[0] : trace.x0;
+        const [left, top] = [x.d2p(place), y.d2p(trace.y[0])];
+        return {number, x: box.left + x._offset + left, y: box.top + y._offset + top};
+    }
+}"""
+
+
+@pytest.mark.parametrize(
+    ("tab", "figure"),
+    [
+        *(
+            ("overview", "history"),
+            ("overview", "learning_curves"),
+            ("parameters", "slices"),
+            ("parameters", "contour"),
+        ),
+        *(("cost", "cost"), ("cost", "timeline")),
+    ],
+)
+def test_a_click_on_a_point_opens_its_trial(page, server, tab, figure):
+    page.goto(f"{server}/study/evil?tab={tab}")
+    all_drawn(page)
+    page.wait_for_timeout(300)  # what is drawn late moves what is below it
+    place = page.evaluate(POINT, figure)
+
+    page.mouse.move(place["x"] + 1, place["y"])
+    page.mouse.move(place["x"], place["y"])
+    page.mouse.click(place["x"], place["y"])
+
+    page.wait_for_selector(".panel.open h2")
+    number = int(parse_qs(urlsplit(page.url).query)["trial"][0])
+    assert f"Trial {number}" in page.locator(".panel h2").inner_text()
+
+
 def test_a_failed_trial_shows_its_error_letter_by_letter(page, server, folder):
     failed = (
         "SELECT min(number) FROM trials t JOIN studies s ON s.id = study_id WHERE t.state = 'failed' AND s.name = ?"

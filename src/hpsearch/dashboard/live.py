@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 from collections import OrderedDict
@@ -42,7 +43,11 @@ class Drawing:
     @classmethod
     def of(cls, drawn: Any, caption: str) -> Drawing:
         """What a figure's module has drawn; it says itself why it is empty where it is."""
-        return cls(drawn.to_plotly_json(), caption if drawn.data else "", least_width(drawn))
+        figure = drawn.to_plotly_json()
+        for trace in figure["data"]:
+            if isinstance(trace.get("customdata"), dict):
+                trace["customdata"] = _as_lists(trace["customdata"])
+        return cls(figure, caption if drawn.data else "", least_width(drawn))
 
     @property
     def height(self) -> int:
@@ -53,6 +58,14 @@ class Drawing:
     def style(self) -> Mapping[str, str]:
         """The size of the box that it fits: as wide as there is room, as high as it was drawn for."""
         return {"height": f"{self.height}px", "minWidth": f"{self.least_width}px"}
+
+
+def _as_lists(packed: Mapping[str, str]) -> Any:
+    """An array that Plotly has packed. Dash looks up in it, by number, what belongs to the point that was clicked."""
+    import numpy
+
+    flat = numpy.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"])
+    return flat.reshape([int(size) for size in packed["shape"].split(",")] if "shape" in packed else -1).tolist()
 
 
 class Kept:

@@ -455,7 +455,7 @@ def _changed(rows: StudyRows, before: Address, what: Any, given: Any) -> Address
         case {"type": "option", "name": str(figure), "option": str(option)}:
             is_default = given is None or given == default(figure, option)
             return before.with_option(f"{figure}.{option}", None if is_default else str(given))
-        case {"type": "figure"}:
+        case {"type": "figure", "name": str(figure)} if figure in SEARCH_FIGURES:
             number = _clicked(given)
             return before if number is None else replace(before, trial=number)
         case "clicked":
@@ -474,7 +474,7 @@ def _changed(rows: StudyRows, before: Address, what: Any, given: Any) -> Address
 
 
 def _clicked(click: Any) -> int | None:
-    """The number of the trial that a clicked point belongs to; figures give it as the first of `customdata`."""
+    """The number of the trial that a clicked point belongs to; figures of a search give it first in `customdata`."""
     point = (click.get("points") or [{}])[0]
     found = point.get("customdata")
     first = found[0] if isinstance(found, list) and found else found
