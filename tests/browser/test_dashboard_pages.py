@@ -553,7 +553,10 @@ search: {backend: random, max_trials: 500}
         assert page.evaluate(f"{plot}.layout.yaxis.range") == zoomed
         assert page.evaluate("window.scrollY") == scrolled
         _an_epoch_is_seen_within_three_seconds(page, folder)
+        _focus_and_marked_text_stay(page)
+        _a_table_stays_where_it_is_scrolled_to(page, server)
 
+        page.goto(f"{server}/study/live")
         page.once("dialog", lambda dialog: dialog.accept())
         page.locator("#stop").click()
         page.get_by_text("stopped").first.wait_for()
@@ -561,6 +564,22 @@ search: {backend: random, max_trials: 500}
     finally:
         running.kill()
         running.communicate()
+
+
+def test_a_study_that_is_renamed_while_its_page_is_open_is_told_of_and_can_be_left(page, server, folder):
+    few = _set("study=before", "search.max_trials=3")
+    assert hpsearch("run", "evil.yaml", *few, "--quiet", "--no-retrain", folder=folder).returncode == 0
+    page.goto(f"{server}/study/before")
+    all_drawn(page)
+
+    assert hpsearch("rename", "after", "--study", "before", folder=folder).returncode == 0
+
+    page.get_by_text("There is no study 'before'").wait_for()
+    page.get_by_role("tab", name="Parameters").click()
+    page.wait_for_timeout(2_000)  # of a page that asks every 1.5 s: nothing goes wrong
+    page.get_by_role("link", name="Studies").click()
+    page.wait_for_selector("#study-list table")
+    assert "after" in page.locator("#study-list").inner_text()
 
 
 def test_a_retraining_is_followed_and_stopped(page, server, folder):
@@ -630,6 +649,31 @@ def _zoom(page, plot):
     page.mouse.up()
     page.wait_for_function(f"() => {plot}.layout.yaxis.autorange === false")
     return page.evaluate(f"{plot}.layout.yaxis.range")
+
+
+def _focus_and_marked_text_stay(page):
+    page.locator("#stop").focus()
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('#study-head h1'))")
+    marked = page.evaluate("getSelection().toString()")
+
+    for _ in range(2):
+        before = page.locator("#study-head").inner_text()
+        page.wait_for_function("before => document.querySelector('#study-head').innerText !== before", arg=before)
+
+    assert page.evaluate("[document.activeElement.id, getSelection().toString()]") == ["stop", marked]
+
+
+def _a_table_stays_where_it_is_scrolled_to(page, server):
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(server)
+    page.wait_for_selector("#study-list table")
+    page.evaluate("document.querySelector('#study-list .scrolled').scrollLeft = 120")
+    before = page.locator("#study-list").inner_text()
+
+    page.wait_for_function("before => document.querySelector('#study-list').innerText !== before", arg=before)
+
+    assert page.evaluate("document.querySelector('#study-list .scrolled').scrollLeft") == 120
+    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def _an_epoch_is_seen_within_three_seconds(page, folder):

@@ -9,6 +9,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 from hpsearch.dashboard.address import compared
 from hpsearch.dashboard.live import Drawing, Live
 from hpsearch.dashboard.parts import message, still, table
+from hpsearch.errors import StudyNotFound
 from hpsearch.figures import comparison
 
 
@@ -48,7 +49,10 @@ def install(app: Dash, live: Live) -> None:
     )
     def compare(names: list[str] | None, beats: int | None, seen: str | None) -> tuple[Any, Any]:
         chosen = names or []
-        stamp = repr([(name, live.stamp(name)) for name in chosen])
+        try:
+            stamp = repr([(name, live.stamp(name)) for name in chosen])
+        except StudyNotFound as missing:  # renamed, or deleted
+            return (no_update, no_update) if seen == str(missing) else (message(str(missing)), str(missing))
         if stamp == seen:
             return no_update, no_update
         if len(chosen) < 2:

@@ -15,9 +15,10 @@ from hpsearch.dashboard.chosen import chips, without
 from hpsearch.dashboard.facts_tab import facts_tab
 from hpsearch.dashboard.live import Drawing, Live
 from hpsearch.dashboard.options import allowed, brushes, controls, default, views
-from hpsearch.dashboard.parts import badge, bar, counts, figure_box
+from hpsearch.dashboard.parts import badge, bar, counts, figure_box, message
 from hpsearch.dashboard.progress import left_of, time_left
 from hpsearch.dashboard.trial_panel import trial_panel
+from hpsearch.errors import StudyNotFound
 from hpsearch.figures.registry import FIGURES, RETRAIN_FIGURES, SEARCH_FIGURES, figure_module
 from hpsearch.figures.selection import Selection
 from hpsearch.study import StudyState, TrialState
@@ -273,7 +274,10 @@ def _watch(app: Dash, live: Live) -> None:
         name = study_of(pathname)
         if name is None:
             return no_update, no_update
-        now, about = _news(live, name)
+        try:
+            now, about = _news(live, name)
+        except StudyNotFound as missing:  # renamed, or deleted
+            now, about = [str(missing)], message(str(missing), "What is below is what was seen last.")
         return (no_update, no_update) if seen == now else (now, about)
 
     @app.callback(

@@ -49,6 +49,9 @@ const looksTheSame = (plot, next) => {
   });
 };
 
+// By part of the page, what was shown there anew last, as text.
+const renewed = new WeakMap();
+
 // How often the table has asked the server: an answer may have changed where the question is the same.
 let asked = 0;
 
@@ -124,9 +127,12 @@ window.dash_clientside.hpsearch = {
     return same ? [dash_clientside.no_update, dash_clientside.no_update] : [location.pathname, location.search];
   },
 
-  // What is shown anew, with what a person has done to the figures that it had before.
+  // What is shown anew, with what a person has done to the figures that it had before; nothing where it is the same.
   renew: function (made) {
-    if (!made) return dash_clientside.no_update;
+    const part = document.getElementById(dash_clientside.callback_context.outputs_list.id);
+    const text = JSON.stringify(made);
+    if (!made || !part || renewed.get(part) === text) return dash_clientside.no_update;
+    renewed.set(part, text);
     const next = structuredClone(made);
     const visit = (part) => {
       if (Array.isArray(part)) part.forEach(visit);
@@ -217,4 +223,75 @@ window.dash_clientside.hpsearch = {
       menu.querySelector("summary").focus();
     } else document.querySelector("#trial-panel .close")?.click();
   });
+})();
+
+// Parts of a page are made anew when there is news. What a person has done to them stays: how far their tables are
+// scrolled, where the keyboard is, which text is marked.
+(function () {
+  const PARTS = "#study-list, #study-head, #trial-panel, #comparison";
+  const memory = new Map(); // by id of the part
+  const partOf = (node) => (node?.nodeType === Node.ELEMENT_NODE ? node : node?.parentElement)?.closest(PARTS);
+  const of = (part) => memory.get(part.id) || memory.set(part.id, { scrolled: [] }).get(part.id);
+  const boxes = (part) => [...part.querySelectorAll(".scrolled, .plot-box")];
+  const controls = (part) => [...part.querySelectorAll("a[href], button, input, summary, [tabindex]")];
+  const nameOf = (control) =>
+    [control.id, control.getAttribute("href"), control.closest("[id]")?.id, control.innerText].join("|");
+
+  // Letters of a part in front of a place in it, and the place behind so many.
+  const lettersTo = (part, node, offset) => {
+    const before = document.createRange();
+    before.setStart(part, 0);
+    before.setEnd(node, offset);
+    return before.toString().length;
+  };
+  const placeAt = (part, letters) => {
+    const texts = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+    for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+      if (letters <= node.length) return [node, letters];
+      letters -= node.length;
+    }
+    return null;
+  };
+
+  document.addEventListener(
+    "scroll",
+    ({ target }) => {
+      const part = partOf(target);
+      if (part) of(part).scrolled[boxes(part).indexOf(target)] = target.scrollLeft;
+    },
+    true,
+  );
+  document.addEventListener("focusin", ({ target }) => {
+    memory.forEach((one) => (one.focus = null));
+    const part = partOf(target);
+    if (part) of(part).focus = nameOf(target);
+  });
+  document.addEventListener("focusout", ({ target }) => {
+    const part = partOf(target);
+    setTimeout(() => target.isConnected && part && document.activeElement === document.body && (of(part).focus = null));
+  });
+  document.addEventListener("selectionchange", () => {
+    memory.forEach((one) => (one.marked = null));
+    const marked = getSelection();
+    const part = partOf(marked.anchorNode);
+    if (marked.isCollapsed || !part || part !== partOf(marked.focusNode)) return;
+    of(part).marked = [[marked.anchorNode, marked.anchorOffset], [marked.focusNode, marked.focusOffset]].map((place) =>
+      lettersTo(part, ...place),
+    );
+  });
+
+  const restore = (part) => {
+    const { scrolled, focus, marked } = of(part);
+    boxes(part).forEach((box, place) => {
+      if (scrolled[place] && box.scrollLeft !== scrolled[place]) box.scrollLeft = scrolled[place];
+    });
+    if (focus && document.activeElement === document.body) {
+      controls(part).find((control) => nameOf(control) === focus)?.focus({ preventScroll: true });
+    }
+    const places = marked?.map((letters) => placeAt(part, letters));
+    if (places?.every(Boolean) && getSelection().isCollapsed) getSelection().setBaseAndExtent(...places[0], ...places[1]);
+  };
+  new MutationObserver((changes) => {
+    new Set(changes.map(({ target }) => partOf(target))).forEach((part) => part && memory.has(part.id) && restore(part));
+  }).observe(document.documentElement, { childList: true, subtree: true });
 })();
