@@ -63,6 +63,17 @@ def test_a_range_that_cannot_be_read_chooses_nothing_out(text):
     assert of(where__rate=[text]) == [0, 1, 2, 3]
 
 
+def test_trials_are_chosen_by_their_number_too():
+    assert list(Selection(ranges={"number": (1, 2)}).of(TRIALS.rename_axis("number")).index) == [1, 2]
+    assert list(Selection(choices={"number": ("1", "3")}).of(TRIALS.rename_axis("number")).index) == [1, 3]
+
+
+def test_what_nothing_can_be_chosen_by_is_known():
+    selection = Selection(ranges={"rate": (0, 1), "optimizer": (0, 1), "nonsense": (0, 1)}, choices={"value": ("0.5",)})
+
+    assert selection.without_effect(TRIALS) == {"optimizer", "nonsense"}
+
+
 def test_a_column_that_is_not_there_chooses_nothing_out():
     assert of(where__other=["1..2"]) == [0, 1, 2, 3]
 

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dash import html
 
 from hpsearch.figures.selection import Selection
 from hpsearch.figures.theme import short
 
+if TYPE_CHECKING:
+    import pandas
+
 EVERYTHING = "*"  # the chip that takes all away
 
 
-def chips(selection: Selection) -> list[Any]:
-    """A button for each column that is chosen by; one for all where there are several."""
+def chips(selection: Selection, trials: pandas.DataFrame) -> list[Any]:
+    """A button for each column that is chosen by, and one for all where there are several.
+
+    Args:
+        trials: by what these have not, nothing is chosen out; the button says so.
+    """
     texts = {column: f"{column} {_between(*ends)}" for column, ends in selection.ranges.items()}
     texts |= {
         column: f"{column} = {' or '.join(value or 'absent' for value in values)}"
         for column, values in selection.choices.items()
     }
+    texts |= {column: f"{texts[column]} (nothing here)" for column in selection.without_effect(trials)}
     if len(texts) > 1:
         texts[EVERYTHING] = "all filters"
     return [
@@ -46,5 +54,5 @@ def without(selection: Selection, column: str) -> Selection:
 
 def _between(low: float | None, high: float | None) -> str:
     if low is None:
-        return f"≤ {short(high)}"
+        return "known" if high is None else f"≤ {short(high)}"
     return f"≥ {short(low)}" if high is None else f"{short(low)} to {short(high)}"

@@ -70,7 +70,7 @@ def layout(live: Live, name: str, search: str | None) -> Any:
                         inline=True,
                         className="states",
                     ),
-                    html.Div(chips(address.selection), id="chips", className="chips"),
+                    html.Div(chips(address.selection, rows.trials), id="chips", className="chips"),
                 ],
                 className="filter",
                 role="group",
@@ -433,9 +433,12 @@ def _choose(app: Dash, live: Live) -> None:
         prevent_initial_call=True,
     )
 
-    @app.callback(Output("chips", "children"), Input("chosen", "data"), prevent_initial_call=True)
-    def show_chips(chosen: str | None) -> Any:
-        return chips(Address.from_search(chosen).selection)
+    @app.callback(
+        Output("chips", "children"), Input("chosen", "data"), State("url", "pathname"), prevent_initial_call=True
+    )
+    def show_chips(chosen: str | None, pathname: str) -> Any:
+        name = study_of(pathname)
+        return no_update if name is None else chips(Address.from_search(chosen).selection, live.rows(name).trials)
 
     app.clientside_callback(
         ClientsideFunction("hpsearch", "brushed"),

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.figures.rows import StudyRows
-from hpsearch.figures.selection import Selection, as_choice
+from hpsearch.figures.selection import Selection, are_numbers, as_choice
 from hpsearch.study import TrialState
 
 if TYPE_CHECKING:
-    import pandas
+    pass
 
 PAGE = 100  # rows that the grid asks for at once
 FIRST = {"startRow": 0, "endRow": PAGE}  # what it asks for when it opens
@@ -130,7 +130,7 @@ def _definition(rows: StudyRows, name: str, *, hide: bool) -> dict[str, Any]:
         }
     if name in _NO_FILTER:
         return definition | {"filter": False, "minWidth": _WIDE}
-    if _is_number(rows.trials[name]):
+    if are_numbers(rows.trials[name]):
         return definition | {
             "minWidth": max(_WIDE, least),
             "type": "rightAligned",
@@ -156,20 +156,14 @@ def _definition(rows: StudyRows, name: str, *, hide: bool) -> dict[str, Any]:
 
 def _can_show_range(rows: StudyRows, name: str, ends: tuple[float | None, float | None]) -> bool:
     """Whether the grid has a filter that can show a range: one of numbers, where it has an end."""
-    has_numbers = name in columns(rows) and name not in _NO_FILTER and _is_number(rows.trials[name])
+    has_numbers = name in columns(rows) and name not in _NO_FILTER and are_numbers(rows.trials[name])
     return has_numbers and ends != (None, None)
 
 
 def _can_show_choice(rows: StudyRows, name: str, values: Sequence[str]) -> bool:
     """Whether the grid has a filter that can show a choice: one of texts, for one text that is not empty."""
-    has_texts = name in columns(rows) and name not in _NO_FILTER and not _is_number(rows.trials[name])
+    has_texts = name in columns(rows) and name not in _NO_FILTER and not are_numbers(rows.trials[name])
     return has_texts and len(values) == 1 and values[0] != ""
-
-
-def _is_number(values: pandas.Series[Any]) -> bool:
-    import pandas
-
-    return pandas.api.types.is_numeric_dtype(values) and not pandas.api.types.is_bool_dtype(values)
 
 
 def _number(given: object) -> float | None:

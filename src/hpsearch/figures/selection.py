@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hpsearch.study import TrialState
 from hpsearch.wording import quoted
@@ -77,14 +77,36 @@ class Selection:
         if self.states:
             chosen &= trials["state"].isin(self.states)
         for column, (low, high) in self.ranges.items():
-            if column not in trials or not pandas.api.types.is_numeric_dtype(trials[column]):
-                continue
-            values = trials[column].astype("float64")
-            chosen &= values.between(-math.inf if low is None else low, math.inf if high is None else high)
+            if (values := _values(trials, column)) is not None and are_numbers(values):
+                least, most = -math.inf if low is None else low, math.inf if high is None else high
+                chosen &= values.astype("float64").between(least, most)
         for column, wanted in self.choices.items():
-            if column in trials:
-                chosen &= trials[column].map(as_choice).isin(wanted)
+            if (values := _values(trials, column)) is not None:
+                chosen &= values.map(as_choice).isin(wanted)
         return trials[chosen]
+
+    def without_effect(self, trials: pandas.DataFrame) -> set[str]:
+        """The columns by which nothing can be chosen out of such a frame: it has none, or none of numbers."""
+        found = {name: _values(trials, name) for name in (*self.ranges, *self.choices)}
+        return {
+            name
+            for name, values in found.items()
+            if values is None or (name in self.ranges and not are_numbers(values))
+        }
+
+
+def _values(trials: pandas.DataFrame, column: str) -> pandas.Series[Any] | None:
+    """A column of a frame of trials, whose index is their number; None where it has none of that name."""
+    if column == trials.index.name:
+        return trials.index.to_series()
+    return trials.get(column)
+
+
+def are_numbers(values: pandas.Series[Any]) -> bool:
+    """Whether a column is one of numbers; true and false are none, nor is one with null."""
+    import pandas
+
+    return pandas.api.types.is_numeric_dtype(values) and not pandas.api.types.is_bool_dtype(values)
 
 
 def as_choice(value: object) -> str:
