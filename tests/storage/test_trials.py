@@ -245,6 +245,25 @@ def test_the_best_of_a_loss_is_the_smallest(store, new_study, trial):
     assert [found.number for found in store.best_trials(study.id, None)] == [1, 0, 2]
 
 
+def test_a_summary_is_the_same_alone_and_among_others(store, study, train, new_study, trial):
+    train(0, [0.1, 0.7])
+    train(1, [0.8], first=3, parent=0)
+    losses = store.create_study(new_study("losses", objective=Objective("val_loss", Direction.MINIMIZE)))
+    with store.claim(losses.id) as lease, store.writer(lease).transaction() as write:
+        for number, value in enumerate([0.5, 0.2, 0.9]):
+            write.add_trial(trial(number, TrialState.COMPLETE, value=value))
+    store.create_study(new_study("empty"))
+
+    studies = store.studies()
+
+    assert [(one.name, one.best_trial, one.best_value, one.epochs) for one in studies] == [
+        ("digits", 1, 0.8, 3),
+        ("losses", 1, 0.2, 0),
+        ("empty", None, None, 0),
+    ]
+    assert [store.summary(one.name) for one in studies] == studies
+
+
 def test_trials_are_chosen_by_state_sorted_by_column_or_parameter_and_cut(store, study, train):
     train(0, [0.7], parameters={"rate": 0.1})
     train(1, [0.9], parameters={"units": 16}, state=TrialState.PRUNED)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+from typing import TYPE_CHECKING, Any
 
 from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 
 from hpsearch.dashboard.address import study_path
 from hpsearch.dashboard.live import Live
 from hpsearch.dashboard.parts import badge, bar, counts, message, table
-from hpsearch.dashboard.progress import left_of, time_left
-from hpsearch.wording import number
+from hpsearch.dashboard.progress import Left, left_of, time_left
+from hpsearch.wording import counted, number
+
+if TYPE_CHECKING:
+    from hpsearch.storage import Store, StudySummary
 
 _LISTED = "listed"
+_MOST = 200  # beside those that somebody runs; a page of thousands is slow, and nobody reads it
 _COLUMNS = ("", "study", "state", "best", "progress", "time left", "trials", "search")
 
 
@@ -33,6 +38,14 @@ def layout() -> Any:
     )
 
 
+def listed(store: Store) -> tuple[list[tuple[StudySummary, Left]], int]:
+    """The studies of the page, the newest first, each with what is left of it; and how many are left out."""
+    newest = store.studies()[::-1]
+    running = [study for study in newest[_MOST:] if study.coordinator is not None and store.is_running(study.id)]
+    shown = [*newest[:_MOST], *running]
+    return [(study, left_of(store, study)) for study in shown], len(newest) - len(shown)
+
+
 def install(app: Dash, live: Live) -> None:
     """The callbacks of the page."""
 
@@ -43,8 +56,8 @@ def install(app: Dash, live: Live) -> None:
         State("study-list-stamp", "data"),
     )
     def list_studies(beats: int | None, seen: str | None) -> tuple[Any, Any]:
-        studies = live.recent(_LISTED, lambda: [(study, left_of(live.store, study)) for study in live.store.studies()])
-        stamp = repr(studies)
+        studies, left_out = live.recent(_LISTED, lambda: listed(live.store))
+        stamp = hashlib.sha256(repr((studies, left_out)).encode()).hexdigest()
         if stamp == seen:
             return no_update, no_update
         if not studies:
@@ -71,9 +84,18 @@ def install(app: Dash, live: Live) -> None:
                 counts(study.counts),
                 study.backend,
             ]
-            for study, left in reversed(studies)
+            for study, left in studies
         ]
-        return table(_COLUMNS, rows, name="The studies of this database, the newest first"), stamp
+        shown: list[Any] = [table(_COLUMNS, rows, name="The studies of this database, the newest first")]
+        if left_out:
+            shown.append(
+                html.P(
+                    f"{counted(left_out, 'older study', 'older studies')} that nobody runs: `hpsearch studies` and "
+                    "/api/studies have all, and each has its page at /study/NAME.",
+                    className="quiet",
+                )
+            )
+        return shown, stamp
 
     app.clientside_callback(
         """function(values, ids) {

@@ -45,6 +45,7 @@ class StudySummary:
         planned: trials at most; None where the search backend's plan or the grid decides.
         best_value: of the complete trials, as measured; with `best_trial`, its number.
         coordinator: ``host:pid`` of the process that holds its lease, alive or not.
+        resolved: the space in full.
     """
 
     id: int
@@ -63,6 +64,7 @@ class StudySummary:
     best_value: float | None
     best_trial: int | None
     coordinator: str | None
+    resolved: Mapping[str, Any] = field(repr=False)
 
     @property
     def ended(self) -> int:
@@ -97,6 +99,7 @@ class EvaluationRecord:
         classes: one mapping a class: ``name, precision, recall, f1, support``.
         confusion: [true][predicted] counts.
         curve: the retraining's own epochs, metric by metric.
+        repeats: how many alike have ended well, itself included, where who reads it has counted them; else 1.
     """
 
     id: int
@@ -118,6 +121,11 @@ class EvaluationRecord:
     started_at: datetime
     finished_at: datetime | None
     curve: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    repeats: int = 1
+
+    def is_like(self, other: EvaluationRecord) -> bool:
+        """Whether both are repeats of one retraining: means are taken over seeds alone."""
+        return (self.trial, self.role, self.configuration) == (other.trial, other.role, other.configuration)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy import Connection, Engine, Row, case, func, select
 
 from hpsearch.errors import StudyNotFound
 from hpsearch.storage.models import (
@@ -29,14 +29,37 @@ _SHOWN_NAMES = 10
 
 
 class StudyReads:
-    """Each call reads in a short transaction of its own: an open one would let the write-ahead log grow."""
+    """Each call reads in a short transaction of its own: an open one would let the write-ahead log grow.
+
+    `one_moment` is for those that need several reads of the same state.
+    """
 
     def __init__(self, path: Path, reader: Engine) -> None:
         self.path = path
         self._reader = reader
+        self._moment: Connection | None = None
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """Within it every read sees the database as the first one did, whatever others write meanwhile.
+
+        For a page or a table, made soon: the write-ahead log grows until it ends. Not for several threads.
+        """
+        if self._moment is not None:
+            yield
+            return
+        with self._reader.connect() as connection:
+            self._moment = connection
+            try:
+                yield
+            finally:
+                self._moment = None
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
+        if self._moment is not None:
+            yield self._moment
+            return
         with self._reader.connect() as connection:
             yield connection
 
@@ -64,11 +87,7 @@ class StudyReads:
     def studies(self) -> list[StudySummary]:
         """One summary a study, the oldest first."""
         with self._read() as connection:
-            rows = connection.execute(select(StudyRow.__table__).order_by(StudyRow.id)).all()
-            counts = connection.execute(
-                select(TrialRow.study_id, TrialRow.state, func.count()).group_by(TrialRow.study_id, TrialRow.state)
-            ).all()
-            return [_summary(connection, row, {s: n for study, s, n in counts if study == row.id}) for row in rows]
+            return _summaries(connection)
 
     def counts(self, study_id: int) -> dict[TrialState, int]:
         """Trials by state; states without a trial are absent."""
@@ -100,12 +119,13 @@ class StudyReads:
     def own_epochs(self, study_id: int) -> int:
         """Epochs finished by all trials, those of the parents that they continue left out."""
         with self._read() as connection:
-            return _own_epochs(connection, study_id)
+            return _own_epochs(connection, study_id).get(study_id, 0)
 
     def summary(self, name: str) -> StudySummary:
         """The summary of one study."""
         study = self.study(name)
-        return next(summary for summary in self.studies() if summary.id == study.id)
+        with self._read() as connection:
+            return _summaries(connection, study.id)[0]
 
     def events(self, study_id: int) -> list[StudyEvent]:
         """The study's log, oldest first."""
@@ -174,13 +194,40 @@ def _study(row: Row[Any]) -> Study:
     )
 
 
-def _summary(connection: Connection, row: Row[Any], counts: Mapping[TrialState, int]) -> StudySummary:
+def _summaries(connection: Connection, study_id: int | None = None) -> list[StudySummary]:
+    """Of one study or of all, the oldest first: a few statements, however many studies there are."""
+    own = [StudyRow.id == study_id] if study_id is not None else []
+    its = [TrialRow.study_id == study_id] if study_id is not None else []
+    rows = connection.execute(select(StudyRow.__table__).where(*own).order_by(StudyRow.id)).all()
+    counts: dict[int, dict[TrialState, int]] = {row.id: {} for row in rows}
+    statement = select(TrialRow.study_id, TrialRow.state, func.count()).where(*its)
+    for id, state, count in connection.execute(statement.group_by(TrialRow.study_id, TrialRow.state)):
+        counts.setdefault(id, {})[state] = count
+    epochs = _own_epochs(connection, study_id)
     best = connection.execute(
-        select(TrialRow.value, TrialRow.number)
-        .where(TrialRow.study_id == row.id, TrialRow.state == TrialState.COMPLETE)
-        .order_by(TrialRow.value.desc() if row.direction is Direction.MAXIMIZE else TrialRow.value, TrialRow.number)
-        .limit(1)
-    ).one_or_none()
+        select(TrialRow.study_id, TrialRow.value, TrialRow.number)
+        .join(StudyRow, TrialRow.id == _BEST_TRIAL)
+        .where(*own)
+    ).all()
+    best_of = {id: (value, number) for id, value, number in best}
+    return [_summary(row, counts[row.id], epochs.get(row.id, 0), *best_of.get(row.id, (None, None))) for row in rows]
+
+
+def _first_complete(order: Any) -> Any:
+    """The id of a study's complete trial that comes first, ties to the lower number."""
+    ordered = select(TrialRow.id).where(TrialRow.study_id == StudyRow.id, TrialRow.state == TrialState.COMPLETE)
+    return ordered.order_by(order, TrialRow.number).limit(1).correlate(StudyRow).scalar_subquery()
+
+
+_BEST_TRIAL = case(
+    (StudyRow.direction == Direction.MAXIMIZE, _first_complete(TrialRow.value.desc())),
+    else_=_first_complete(TrialRow.value),
+)
+
+
+def _summary(
+    row: Row[Any], counts: Mapping[TrialState, int], epochs: int, best_value: float | None, best_trial: int | None
+) -> StudySummary:
     search = row.resolved.get("search")
     planned = search.get("max_trials") if isinstance(search, dict) else None
     return StudySummary(
@@ -195,17 +242,21 @@ def _summary(connection: Connection, row: Row[Any], counts: Mapping[TrialState, 
         finished_at=row.finished_at,
         coordinator_seconds=row.coordinator_seconds,
         counts=counts,
-        epochs=_own_epochs(connection, row.id),
+        epochs=epochs,
         planned=planned,
-        best_value=None if best is None else best.value,
-        best_trial=None if best is None else best.number,
+        best_value=best_value,
+        best_trial=best_trial,
         coordinator=None if row.lease_token is None else f"{row.lease_host}:{row.lease_pid}",
+        resolved=row.resolved,
     )
 
 
-def _own_epochs(connection: Connection, study_id: int) -> int:
+def _own_epochs(connection: Connection, study_id: int | None) -> dict[int, int]:
+    """By study the epochs that its trials trained themselves; of one, or of all that have trials."""
     parents = TrialRow.__table__.alias("parents")
     own = TrialRow.epochs_done - func.coalesce(parents.c.epochs_done, 0)
     joined = (parents.c.study_id == TrialRow.study_id) & (parents.c.number == TrialRow.parent)
-    statement = select(func.coalesce(func.sum(func.max(own, 0)), 0)).outerjoin(parents, joined)
-    return int(connection.execute(statement.where(TrialRow.study_id == study_id)).scalar_one())
+    statement = select(TrialRow.study_id, func.sum(func.max(own, 0))).outerjoin(parents, joined)
+    if study_id is not None:
+        statement = statement.where(TrialRow.study_id == study_id)
+    return {id: int(epochs) for id, epochs in connection.execute(statement.group_by(TrialRow.study_id))}
