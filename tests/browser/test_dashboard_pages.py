@@ -434,6 +434,22 @@ def test_a_click_on_a_row_opens_the_trial_beside_the_best_and_escape_closes_it(p
     page.wait_for_selector(".panel.open h2")
 
 
+def test_the_keyboard_opens_a_row_and_comes_back_to_it(page, server):
+    page.goto(f"{server}/study/evil")
+    page.wait_for_selector("#trials .ag-row")
+    page.locator('#trials .ag-row [col-id="number"]').nth(1).focus()
+    page.keyboard.press("ArrowDown")
+
+    page.keyboard.press("Enter")
+
+    page.wait_for_selector(".panel.open h2")
+    assert "trial=2" in page.url
+    page.wait_for_function("() => document.activeElement.closest('.panel') !== null")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".panel.open", state="detached")
+    assert page.evaluate("document.activeElement.closest('.ag-row')?.getAttribute('row-id')") == "2"
+
+
 POINT = """name => {
     const plot = document.querySelector(`#figure-${name} .js-plotly-plot`);
     plot.scrollIntoView({block: 'center'});
@@ -494,7 +510,6 @@ def test_a_failed_trial_shows_its_error_letter_by_letter(page, server, folder):
     [
         ("/compare?study=nosuch&study=evil", "There is no study 'nosuch'"),
         ("/study/nothing", "There is no study 'nothing'"),
-        ("/elsewhere", "There is no such page"),
         ("/study/evil?trial=99999", "There is no trial 99999"),
         ("/study/failing", "none is complete yet"),
         ("/compare", "Choose two or more studies"),

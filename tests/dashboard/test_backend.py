@@ -105,6 +105,43 @@ def test_a_bug_is_told_with_its_traceback(page, caplog):
     assert [record.exc_info[0] for record in caplog.records if record.levelno == logging.ERROR] == [ZeroDivisionError]
 
 
+OUT = b'"outputs": {"id": "out", "property": "children"}'
+IN = b'{"id": "in", "property": "children", "value": 1}'
+NOT_ASKED_BY_ANY_PAGE = {
+    "nothing": b"",
+    "no JSON": b"x",
+    "no text": b"\xff",
+    "an empty object": b"{}",
+    "a list": b"[]",
+    "null": b"null",
+    "an endless list": b"[" * 100_000,
+    "no such output": b'{"output": "none.children", "inputs": [], "outputs": []}',
+    "an output that is no name": b'{"output": ["out.children"]}',
+    "no values": b'{"output": "out.children", %b, "inputs": []}' % OUT,
+    "too many values": b'{"output": "out.children", %b, "inputs": [%b, %b]}' % (OUT, IN, IN),
+    "values without names": b'{"output": "out.children", %b, "inputs": [1]}' % OUT,
+    "no outputs": b'{"output": "out.children", "inputs": [%b]}' % IN,
+    "another's outputs": b'{"output": "out.children", "outputs": {"id": "in", "property": "x"}, "inputs": [%b]}' % IN,
+}
+
+
+@pytest.mark.parametrize("sent", NOT_ASKED_BY_ANY_PAGE.values(), ids=NOT_ASKED_BY_ANY_PAGE)
+def test_what_no_page_asks_is_refused_in_a_sentence(page, caplog, sent):
+    page.answer = lambda value: pytest.fail("it was called")
+
+    answer = ask(page.server, "/_dash-update-component", "POST", body=sent, **JSON)
+
+    assert answer.status == 400
+    assert answer.json() == {"error": "This is not what a page of this dashboard asks."}
+    assert not caplog.records
+
+
+def test_what_does_not_say_that_it_is_json_is_refused(page):
+    answer = ask(page.server, "/_dash-update-component", "POST", body=body("x"), content_type="text/plain")
+
+    assert answer.status == 400
+
+
 def test_what_the_store_says_is_no_bug(page, caplog):
     def answer(value):
         raise StudyNotFound("There is no study 'gone'.")

@@ -31,6 +31,8 @@ MUST_BE_THERE = {
     ("GET", "/assets/dashboard.js"),
     ("websocket", "/_dash-ws-callback"),
 }
+NOT_THERE = [("GET", "/docs"), ("GET", "/openapi.json"), ("GET", "/favicon.ico"), ("GET", "//"), ("OPTIONS", "/")]
+NOT_THERE += [("POST", "/_dash-anything"), ("GET", "/_dash-anything"), ("GET", "/_dash-update-component")]
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 
 
@@ -66,10 +68,10 @@ def test_the_walk_finds_what_it_has_to(addresses):
 
 
 def test_without_the_token_every_address_is_closed(locked_app, addresses):
-    for method, path in [*addresses, ("GET", "/docs"), ("GET", "/openapi.json"), ("GET", "//"), ("OPTIONS", "/")]:
+    for method, path in [*addresses, *NOT_THERE]:
         assert reached(locked_app, method, path) == 401, (method, path)
         assert reached(locked_app, method, path, accept="text/html") == 401, (method, path)
-        assert reached(locked_app, method, path, authorization="Bearer wrong", client=path) == 401, (method, path)
+        assert reached(locked_app, method, path, authorization="Bearer wrong") == 401, (method, path)
 
 
 def test_a_server_that_cannot_refuse_a_websocket_closes_it(locked_app, addresses):
@@ -109,12 +111,85 @@ def test_reading_changes_nothing(locked_app, addresses, database):
         assert store.pending_actions(store.study("digits").id) == []
 
 
-@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
-def test_there_are_no_pages_about_the_api(app, path):
+@pytest.mark.parametrize(
+    "path", ["/", "/study/digits", "/study/digits/", "/study/not-begun-yet", "/compare", "/compare/"]
+)
+def test_pages_are_there(app, path):
     answer = ask(app, path)
 
+    assert answer.status == 200
+    assert "_dash-config" in answer.text
+    assert ask(app, path, "HEAD").status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"),
+        *(
+            "/nothing",
+            "//",
+            "/study",
+            "/study/",
+            "/study/a/b",
+            "/compare/x",
+            "/index.html",
+            "/login",
+            "/api",
+            "/assets",
+        ),
+    ],
+)
+def test_where_no_page_is_the_page_says_so(app, path):
+    answer = ask(app, path)
+
+    assert answer.status == 404
+    assert answer.header("content-type").startswith("text/html")
+    assert "_dash-config" in answer.text
     assert "swagger" not in answer.text.lower()
-    assert answer.body == ask(app, "/").body or "_dash-config" in answer.text  # the page that says that there is none
+    assert (
+        "There is no such page." in ask(app, "/_dash-layout", referer=f"http://127.0.0.1:8050{path}").text
+        or path == "//"
+    )
+    assert ask(app, path, "HEAD").status == 404
+
+
+def test_the_picture_that_browsers_ask_for_by_themselves_is_not_there(app):
+    answer = ask(app, "/favicon.ico")
+
+    assert answer.status == 204
+    assert answer.body == b""
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE"])
+@pytest.mark.parametrize("path", ["/_dash-anything", "/_nothing", "/_dash-update-component/x"])
+def test_of_dashs_addresses_the_unknown_are_not_there(app, method, path):
+    answer = ask(app, path, method)
+
+    assert answer.status == 404
+    assert answer.header("content-type") == "application/json"
+    assert method == "HEAD" or answer.json() == {"error": f"There is nothing at {path}."}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow", "said"),
+    [
+        ("GET", "/_dash-update-component", "POST", "POST"),
+        ("HEAD", "/_dash-update-component", "POST", None),
+        ("DELETE", "/_dash-update-component", "POST", "POST"),
+        ("POST", "/_dash-layout", "GET, HEAD", "GET"),
+        ("POST", "/api/studies", "GET, HEAD", "GET"),
+        ("POST", "/", "GET, HEAD", "GET"),
+        ("POST", "/study/digits", "GET, HEAD", "GET"),
+        ("OPTIONS", "/compare/", "GET, HEAD", "GET"),
+    ],
+)
+def test_what_is_asked_for_in_another_way_is_told_how(app, method, path, allow, said):
+    answer = ask(app, path, method)
+
+    assert answer.status == 405
+    assert answer.header("allow") == allow
+    assert said is None or answer.json() == {"error": f"Ask for this with {said}."}
 
 
 @pytest.mark.parametrize(
@@ -126,10 +201,15 @@ def test_assets_are_those_of_the_dashboard_alone(app, path):
     assert answer.status == 404 or "_dash-config" in answer.text
 
 
-@pytest.mark.parametrize("path", ["/api/studies", "/api/nothing", "/_dash-layout"])
-def test_head_of_what_is_no_page_is_not_answered_with_the_page(app, path):
-    answer = ask(app, path, "HEAD")
+@pytest.mark.parametrize("packing", ["gzip", "identity"])
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/api/studies", "/api/nothing", "/_dash-layout", "/assets/dashboard.js", "/login"]
+)
+def test_head_is_answered_as_get_without_the_body(app, path, packing):
+    whole = ask(app, path, accept_encoding=packing)
+    answer = ask(app, path, "HEAD", accept_encoding=packing)
 
-    assert answer.status == 405
-    assert answer.header("allow") == "GET"
-    assert not answer.header("content-type").startswith("text/html")
+    assert answer.status == whole.status
+    assert dict(answer.raw_headers).keys() == dict(whole.raw_headers).keys()
+    assert answer.header("content-type") == whole.header("content-type")
+    assert answer.sent == b""

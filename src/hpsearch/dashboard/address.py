@@ -69,8 +69,18 @@ def study_path(name: str) -> str:
 
 def study_of(pathname: str | None) -> str | None:
     """The study whose page a path is; None for another page."""
-    start, _, name = (pathname or "").rpartition("/")
+    start, _, name = (pathname or "").removesuffix("/").rpartition("/")
     return unquote(name) if start == "/study" and name else None
+
+
+def is_compare(pathname: str | None) -> bool:
+    """Whether a path is the comparison's."""
+    return pathname in ("/compare", "/compare/")
+
+
+def is_page(pathname: str) -> bool:
+    """Whether a path is a page's; a study may be begun at any moment, so that its name says nothing."""
+    return pathname == "/" or is_compare(pathname) or study_of(pathname) is not None
 
 
 def compare_search(names: list[str]) -> str:

@@ -49,10 +49,6 @@ def install(app: FastAPI, live: Live) -> None:
     _install_reading(app, live)
     _install_stop(app, live)
 
-    @app.get("/api/{rest:path}")
-    def nothing_there(rest: str) -> Response:
-        raise HTTPException(404, f"There is nothing at /api/{rest}.")
-
     app.add_exception_handler(HpsearchError, _told)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _mistaken)

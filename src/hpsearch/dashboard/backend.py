@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from dash import Dash, get_app
+from dash import Dash, Output, _validate, get_app
 from dash.backends import get_backend
 from dash.exceptions import PreventUpdate
 from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from hpsearch.dashboard.static import LibraryFiles
 from hpsearch.errors import HpsearchError
@@ -40,6 +40,24 @@ def asking_page() -> tuple[str, str] | None:
     return page.path, page.query and f"?{page.query}"
 
 
+def _is_understood(dash_app: Dash, body: Any) -> bool:
+    """Whether `body` asks for one of the callbacks, with the values that it takes and the outputs that it has.
+
+    Dash's own reading and checks are tried, which run nothing of ours: what fails in them was asked wrongly.
+    """
+    try:
+        wanted = dash_app.callback_map[body["output"]]
+        given = dash_app._initialize_context(body)
+        dash_app._prepare_callback(given, body)
+        values = dash_app._inputs_to_vals(given.inputs_list + given.states_list)
+        _validate.validate_and_group_input_args(values, wanted["inputs_state_indices"])
+        if not wanted["no_output"]:
+            _validate.validate_output_spec(wanted["output"], given.outputs_list or None, Output)
+    except Exception:
+        return False
+    return True
+
+
 class Backend(_DashOnFastAPI):
     """What `dash.Dash` is given as its backend."""
 
@@ -53,6 +71,8 @@ class Backend(_DashOnFastAPI):
         dispatch = super().serve_callback(dash_app)
 
         def answer(request: Request) -> Response:
+            if not _is_understood(dash_app, request.state.json_body):
+                return JSONResponse({"error": "This is not what a page of this dashboard asks."}, 400)
             try:
                 answered: Response = asyncio.run(dispatch(request))
                 return answered

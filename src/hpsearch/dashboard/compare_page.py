@@ -9,7 +9,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 from hpsearch.dashboard.address import compared
 from hpsearch.dashboard.live import Drawing, Live
 from hpsearch.dashboard.parts import message, still, table
-from hpsearch.errors import StudyNotFound
+from hpsearch.errors import StoreError
 from hpsearch.figures import comparison
 
 
@@ -51,8 +51,8 @@ def install(app: Dash, live: Live) -> None:
         chosen = names or []
         try:
             stamp = repr([(name, live.stamp(name)) for name in chosen])
-        except StudyNotFound as missing:  # renamed, or deleted
-            return (no_update, no_update) if seen == str(missing) else (message(str(missing)), str(missing))
+        except StoreError as error:  # a study was renamed or deleted, or the database was
+            return (no_update, no_update) if seen == str(error) else (message(str(error)), str(error))
         if stamp == seen:
             return no_update, no_update
         if len(chosen) < 2:

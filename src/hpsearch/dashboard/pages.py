@@ -9,10 +9,10 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
 from hpsearch.dashboard import compare_page, study_list, study_page
-from hpsearch.dashboard.address import study_of
+from hpsearch.dashboard.address import is_compare, study_of
 from hpsearch.dashboard.live import Live
 from hpsearch.dashboard.parts import message
-from hpsearch.errors import StudyNotFound
+from hpsearch.errors import StoreError
 
 BEAT_MILLISECONDS = 1_500  # a page asks so often whether there is news
 AHEAD = 4  # studies
@@ -54,11 +54,11 @@ def _page(live: Live, pathname: str | None, search: str | None) -> Any:
     if name is not None:
         try:
             return study_page.layout(live, name, search)
-        except StudyNotFound as missing:
+        except StoreError as missing:
             return message(str(missing))
     if pathname in (None, "", "/"):
         return study_list.layout()
-    if pathname == "/compare":
+    if is_compare(pathname):
         return compare_page.layout(live, search)
     return message("There is no such page.")
 

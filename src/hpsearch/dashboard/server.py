@@ -14,15 +14,17 @@ import dash
 from dash.fingerprint import build_fingerprint
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import JSONResponse
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hpsearch.dashboard import api, pages
+from hpsearch.dashboard.address import is_page
 from hpsearch.dashboard.backend import Backend, asking_page
 from hpsearch.dashboard.guard import Guard
 from hpsearch.dashboard.live import Live
 from hpsearch.dashboard.static import PLOTLY
+from hpsearch.errors import StoreError
 from hpsearch.figures.plotly_js import plotly_js
 from hpsearch.figures.registry import FIGURES, figure_module
 from hpsearch.figures.theme import nothing_to_draw
@@ -53,7 +55,8 @@ _INDEX = """<!DOCTYPE html>
 </html>"""
 logger = logging.getLogger(__name__)
 _NOT_NEEDED = re.compile(r'<script src="[^"]*/(?:deps/polyfill@7\.|dash_table/)[^"]*"></script>\n?')
-_NO_PAGES = ("/api/", "/_dash-")
+_NO_PAGES = ("/api/", "/_")  # Dash's own addresses begin with _
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _FRESH_SECONDS = 0.75  # with a page's beat and a drawing, a new epoch is seen within three
 _WORTH_PACKING = 1000  # bytes
 _PACKING_LEVEL = 5  # of nine: answers are packed while people wait
@@ -72,9 +75,9 @@ def make_app(store: Store, *, hosts: Collection[str] = (), token: str | None = N
     pages.install(app, live, asking_page)
     server: FastAPI = app.server
     api.install(server, live)
-    server.router.routes.append(Route("/{path:path}", _Page(server), methods=["GET"]))
+    server.router.routes.append(Route("/{path:path}", _Others(server, list(server.routes)), methods=_METHODS))
     packed = GZipMiddleware(server, minimum_size=_WORTH_PACKING, compresslevel=_PACKING_LEVEL)
-    return Guard(packed, hosts=hosts, token=token, scripts=app.csp_hashes())
+    return Guard(_Head(packed), hosts=hosts, token=token, scripts=app.csp_hashes())
 
 
 def _prepare(live: Live) -> None:
@@ -129,7 +132,14 @@ def _dash() -> Any:
         add_log_handler=False,
         enable_mcp=False,
         use_async=False,
+        on_error=_changes_nothing,
     )
+
+
+def _changes_nothing(error: Exception) -> None:
+    """Where the study or its database is gone, the page says so once, and no callback changes anything else."""
+    if not isinstance(error, StoreError):
+        raise error
 
 
 def _plotly() -> str:
@@ -139,14 +149,60 @@ def _plotly() -> str:
     return f"/_dash-component-suites/{package}/{build_fingerprint(name, version('hpsearch'), digest)}"
 
 
-class _Page:
-    """Answers with Dash's one page, whatever the address: what it shows is in the layout that it asks for."""
+class _Head:
+    """Answers HEAD as `app` answers GET, without the body."""
 
-    def __init__(self, server: FastAPI) -> None:
-        self._server = server
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"].startswith(_NO_PAGES):  # HEAD of what only GET has
-            await JSONResponse({"error": "Ask for this with GET."}, 405, {"Allow": "GET"})(scope, receive, send)
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
             return
-        await self._server({**scope, "method": "GET", "path": "/", "raw_path": b"/"}, receive, send)
+
+        async def send_no_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self.app({**scope, "method": "GET"}, receive, send_no_body)
+
+
+class _Others:
+    """Answers what `routes` do not: with Dash's one page where a page is asked for, else that there is none.
+
+    What the page shows is in the layout that it asks for; of an unknown address it says that there is no such page.
+    """
+
+    def __init__(self, server: FastAPI, routes: list[BaseRoute]) -> None:
+        self._server = server
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope["raw_path"].decode("latin-1")
+        allowed = {"GET", "HEAD"} if is_page(path) else self._methods_at(scope)
+        answer: ASGIApp
+        if allowed and scope["method"] not in allowed:
+            said = f"Ask for this with {' or '.join(sorted(allowed - {'HEAD'}))}."
+            answer = JSONResponse({"error": said}, 405, {"Allow": ", ".join(sorted(allowed))})
+        elif path == "/favicon.ico":  # the page names its own
+            answer = Response(status_code=204)
+        elif path.startswith(_NO_PAGES) or scope["method"] != "GET":
+            answer = JSONResponse({"error": f"There is nothing at {path}."}, 404)
+        else:
+            answer = self._page(200 if is_page(path) else 404)
+        await answer(scope, receive, send)
+
+    def _methods_at(self, scope: Scope) -> set[str]:
+        """How what is at an address can be asked for; none where nothing is."""
+        others = [route for route in self._routes if route.matches(scope)[0] is Match.PARTIAL]
+        found = {method for route in others for method in getattr(route, "methods", ())}
+        return found | {"HEAD"} if "GET" in found else found
+
+    def _page(self, status: int) -> ASGIApp:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            async def send_with_status(message: Message) -> None:
+                await send({**message, "status": status} if message["type"] == "http.response.start" else message)
+
+            await self._server({**scope, "method": "GET", "path": "/", "raw_path": b"/"}, receive, send_with_status)
+
+        return answer

@@ -11,6 +11,7 @@ from hpsearch.dashboard.address import study_path
 from hpsearch.dashboard.live import Live
 from hpsearch.dashboard.parts import badge, bar, counts, message, table
 from hpsearch.dashboard.progress import Left, left_of, time_left
+from hpsearch.errors import StoreError
 from hpsearch.wording import counted, number
 
 if TYPE_CHECKING:
@@ -56,7 +57,10 @@ def install(app: Dash, live: Live) -> None:
         State("study-list-stamp", "data"),
     )
     def list_studies(beats: int | None, seen: str | None) -> tuple[Any, Any]:
-        studies, left_out = live.recent(_LISTED, lambda: listed(live.store))
+        try:
+            studies, left_out = live.recent(_LISTED, lambda: listed(live.store))
+        except StoreError as error:  # the database was moved away, or is no database any more
+            return (no_update, no_update) if seen == str(error) else (message(str(error)), str(error))
         stamp = hashlib.sha256(repr((studies, left_out)).encode()).hexdigest()
         if stamp == seen:
             return no_update, no_update

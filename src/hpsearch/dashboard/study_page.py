@@ -18,7 +18,7 @@ from hpsearch.dashboard.options import allowed, brushes, controls, default, view
 from hpsearch.dashboard.parts import badge, bar, counts, figure_box, message
 from hpsearch.dashboard.progress import left_of, time_left
 from hpsearch.dashboard.trial_panel import trial_panel
-from hpsearch.errors import StudyNotFound
+from hpsearch.errors import StoreError
 from hpsearch.figures.registry import FIGURES, RETRAIN_FIGURES, SEARCH_FIGURES, figure_module
 from hpsearch.figures.selection import Selection
 from hpsearch.study import StudyState, TrialState
@@ -276,8 +276,8 @@ def _watch(app: Dash, live: Live) -> None:
             return no_update, no_update
         try:
             now, about = _news(live, name)
-        except StudyNotFound as missing:  # renamed, or deleted
-            now, about = [str(missing)], message(str(missing), "What is below is what was seen last.")
+        except StoreError as error:  # the study was renamed or deleted, or its database was
+            now, about = [str(error)], message(str(error), "What is below is what was seen last.")
         return (no_update, no_update) if seen == now else (now, about)
 
     @app.callback(

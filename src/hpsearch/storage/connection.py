@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, ExceptionContext, NullPool, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 
 from hpsearch.errors import DatabaseUnusable, StorageFull
 
@@ -20,6 +20,7 @@ BUSY_MILLISECONDS = 10_000  # SQLite's own wait for a lock
 LOCK_PATIENCE_SECONDS = 60.0  # ours around it: some locks (recovery, a checkpoint) are refused without a wait
 JOURNAL_LIMIT_BYTES = 64 * 2**20  # a write-ahead log that grew larger is cut back
 _SMALLEST_ROOM_BYTES = 2**20
+_FILE = "file"  # which one a connection was opened for
 
 _FULL = {sqlite3.SQLITE_FULL}
 _CANNOT_GROW = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}  # also what a limit on file sizes looks like
@@ -58,7 +59,27 @@ def reading_engine(path: Path) -> Engine:
         return connection
 
     # a connection that takes the file for unchangeable is not kept: its owner may write the next moment
-    return _engine(path, connect, begin="BEGIN", pooled=_writable(path))
+    engine = _engine(path, connect, begin="BEGIN", pooled=_writable(path))
+
+    @event.listens_for(engine, "connect")
+    def remember(connection: sqlite3.Connection, record: Any) -> None:
+        record.info[_FILE] = file_of(path)
+
+    @event.listens_for(engine, "checkout")
+    def require_the_same(connection: sqlite3.Connection, record: Any, proxy: Any) -> None:
+        if record.info[_FILE] != file_of(path):
+            raise DisconnectionError(f"{path} is another file by now")  # the pool opens that one
+
+    return engine
+
+
+def file_of(path: Path) -> tuple[int, int] | None:
+    """Something that is another where `path` names another file, as after one was put in its place; None for none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def writing_engine(path: Path, *, pooled: bool = True) -> Engine:

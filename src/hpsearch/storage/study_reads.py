@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, case, func, select
 
 from hpsearch.errors import StudyNotFound
+from hpsearch.storage.connection import file_of
 from hpsearch.storage.models import (
     ActionRow,
     AttemptRow,
@@ -97,7 +98,7 @@ class StudyReads:
         return {row[0]: row[1] for row in rows}
 
     def stamp(self, study_id: int) -> tuple[object, ...]:
-        """Something that is another whenever the study's rows are; quickly read, whatever the study's size.
+        """Something that is another whenever the study's rows or the database's file are; quick, whatever the size.
 
         While somebody has the study's lease, rows of others may change it too.
         """
@@ -114,7 +115,8 @@ class StudyReads:
             if token is not None:  # a search, or a retrain of a complete study
                 watched += [EpochRow.id, AttemptRow.id, EvaluationEpochRow.id]
             last = [connection.execute(select(func.max(id))).scalar() for id in watched]
-        return (name, state.value, str(finished_at), *sorted((s.value, n) for s, n in counts), *last)
+        by_state = sorted((s.value, n) for s, n in counts)
+        return (file_of(self.path), name, state.value, str(finished_at), *by_state, *last)
 
     def own_epochs(self, study_id: int) -> int:
         """Epochs finished by all trials, those of the parents that they continue left out."""

@@ -158,7 +158,7 @@ window.dash_clientside.hpsearch = {
   // The studies that the address of a comparison names, where they are others than are chosen.
   comparedBy: function (search, pathname, chosen, names) {
     const wanted = new URLSearchParams(search).getAll("study").filter((name) => names.includes(name));
-    const same = pathname !== "/compare" || JSON.stringify(wanted) === JSON.stringify(chosen || []);
+    const same = !/^\/compare\/?$/.test(pathname) || JSON.stringify(wanted) === JSON.stringify(chosen || []);
     return same ? dash_clientside.no_update : wanted;
   },
 
@@ -213,6 +213,25 @@ window.dash_clientside.hpsearch = {
     }
     apply();
   });
+  // Enter on a row of the table is a click on it: the panel that it opens has the focus, and the row again when it closes.
+  let opener = null;
+  const toPanel = (tries) => {
+    const close = document.querySelector("#trial-panel.open .close");
+    if (close) close.focus();
+    else if (tries) setTimeout(toPanel, 100, tries - 1);
+  };
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      const cell = event.key === "Enter" && event.target.closest("#trials .ag-row .ag-cell");
+      if (!cell) return;
+      event.preventDefault();
+      opener = cell;
+      cell.click();
+      toPanel(30);
+    },
+    true,
+  );
   const closeMenus = (but) => document.querySelectorAll("details.columns[open]").forEach((one) => one === but || (one.open = false));
   document.addEventListener("click", (event) => closeMenus(event.target.closest("details.columns")));
   document.addEventListener("keydown", (event) => {
@@ -221,7 +240,11 @@ window.dash_clientside.hpsearch = {
     if (menu) {
       closeMenus();
       menu.querySelector("summary").focus();
-    } else document.querySelector("#trial-panel .close")?.click();
+    } else {
+      document.querySelector("#trial-panel .close")?.click();
+      if (opener?.isConnected) opener.focus();
+      opener = null;
+    }
   });
 })();
 
