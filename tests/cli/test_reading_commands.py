@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,18 @@ def test_studies_lists_one_line_a_study(call):
     (study,) = json.loads(call("studies", "--format", "json").stdout)
 
     assert (study["study"], study["state"], study["best"], study["best_trial"]) == ("golden", "complete", 0.75, 1)
+
+
+def test_a_study_that_its_coordinator_left_without_a_word_is_not_told_as_running(call, database):
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE studies SET state = 'running'")
+
+    shown = call("show", "--study", "golden").stdout
+    (study,) = json.loads(call("studies", "--format", "json").stdout)
+
+    assert "running when its coordinator ended without a word; `hpsearch run` goes on" in shown
+    assert "nobody runs it" in call("studies").stdout
+    assert (study["state"], study["running"]) == ("running", False)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

@@ -212,3 +212,14 @@ def test_of_more_studies_than_colours_those_of_one_colour_have_other_marks(compa
 
 def test_a_study_that_is_given_twice_has_two_names(compared):
     assert compared("random", "random").studies == ["random", "random (2)"]
+
+
+def test_studies_without_a_complete_trial_are_named_with_their_states(compared):
+    facts = compared("random", "empty", "failures")
+
+    assert list(comparison.table(facts).columns[:2]) == ["study", "state"]
+    assert list(comparison.table(facts)["state"]) == ["complete", "stopped", "stopped"]
+    assert "Best validation accuracy: random" in comparison.caption(facts)
+    assert comparison.without_complete(facts) == "No trial of empty and failures is complete yet."
+    assert "No trial of empty and failures is complete yet." in comparison.caption(facts)
+    assert comparison.without_complete(compared("random", "one")) == ""

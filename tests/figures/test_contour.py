@@ -99,8 +99,8 @@ def test_with_too_few_trials_for_importances_the_first_numbers_are_taken(tmp_pat
 @pytest.mark.parametrize(
     ("name", "x", "y", "words"),
     [
-        ("empty", None, None, "No trial has a value"),
-        ("failures", None, None, "No trial has a value"),
+        ("empty", None, None, "No trial is complete or pruned"),
+        ("failures", None, None, "No trial is complete or pruned"),
         ("one", None, None, "two parameters that vary"),
         ("random", "no_such", "units", "no_such does not vary"),
         ("random", "units", "units", "two parameters that vary"),

@@ -179,3 +179,9 @@ def test_names_of_classes_are_shown_letter_by_letter(folder):
     assert "<script>" not in said
     assert "&lt;script&gt;" in said
     assert "a name &amp; m…" in said
+
+
+def test_the_caption_says_that_it_is_the_first_of_two_repeats(rows):
+    assert examples.caption(examples.facts(rows)).startswith(
+        "Trial 0, retrained for 1 epoch (the first of 2 repeats): "
+    )

@@ -106,3 +106,12 @@ def test_where_nothing_failed_it_says_so(rows, name):
 
     assert failures.figure(facts).layout.annotations[0].text == "No trial has failed."
     assert failures.caption(facts) == "No trial has failed."
+
+
+def test_one_trial_and_one_attempt_are_told_as_one(changed):
+    rows = changed("one", "UPDATE trials SET state = 'invalid', error_kind = 'invalid', error = 'The rule a <= b.'")
+
+    caption = failures.caption(failures.facts(rows))
+
+    assert caption.startswith("Of 1 trial 1 was invalid.")
+    assert "once The rule a <= b (first in trial 0)" in caption

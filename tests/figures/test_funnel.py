@@ -70,3 +70,19 @@ def test_a_search_without_rungs_is_said_to_have_none(rows, name):
     assert not len(facts.rungs)
     assert "no rungs" in drawn.layout.annotations[0].text
     assert "no rungs" in funnel.caption(facts)
+
+
+def test_a_trial_that_failed_before_any_worker_had_it_has_not_started(changed, rows):
+    whole = funnel.facts(rows("hyperband")).rungs
+    broken = changed(
+        "hyperband",
+        "UPDATE trials SET state = 'failed', error_kind = 'parent_failed', started_at = NULL, epochs_done = 0 "
+        "WHERE number = (SELECT max(number) FROM trials t JOIN studies s ON s.id = t.study_id "
+        "WHERE s.name = 'hyperband' AND rung = 1 AND bracket = 2)",
+    )
+
+    rungs = funnel.facts(broken).rungs
+
+    place = rungs.index[(rungs["bracket"] == 2) & (rungs["rung"] == 1)][0]
+    assert rungs.loc[place, "started"] == whole.loc[place, "started"] - 1
+    assert rungs.loc[place, "failed"] == 1

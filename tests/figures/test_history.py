@@ -58,10 +58,35 @@ def test_pruned_and_failed_trials_are_series_of_their_own(rows):
     failed = history.figure(history.facts(rows("failures")))
 
     assert {"complete", "pruned", "best so far"} <= drawn.keys()
-    assert [trace.name for trace in failed.data] == ["failed"]
+    assert [trace.name for trace in failed.data] == ["failed, no value"]
 
 
 def test_the_target_is_a_line(rows):
     drawn = history.figure(history.facts(rows("random")))
 
     assert [shape.y0 for shape in drawn.layout.shapes] == [0.999]
+
+
+def test_failed_trials_with_a_value_and_without_are_two_entries_of_the_legend(changed):
+    rows = changed(
+        "random",
+        "UPDATE trials SET state = 'failed', error_kind = 'nan', value = NULL WHERE number = 0",
+        "UPDATE trials SET state = 'failed', error_kind = 'nan', value = 0.5 WHERE number = 1",
+    )
+
+    names = [trace.name for trace in history.figure(history.facts(rows)).data]
+
+    assert {"failed", "failed, no value"} <= set(names)
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("state", ["complete", "pruned"])
+def test_the_caption_names_what_has_no_value_whether_any_trial_is_complete_or_not(changed, state):
+    rows = changed(
+        "random",
+        f"UPDATE trials SET state = '{state}' WHERE state = 'complete'",
+        "UPDATE trials SET state = 'pruned', error_kind = NULL WHERE state IN ('failed', 'invalid')",
+        "UPDATE trials SET state = 'failed', error_kind = 'nan', value = NULL WHERE number = 0",
+    )
+
+    assert "; 1 failed or invalid one without a value along the bottom." in history.caption(history.facts(rows))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.figures import classes, confusion, members, retrain_curves
+from hpsearch.figures import classes, confusion, examples, members, retrain_curves
 from hpsearch.figures.registry import RETRAIN_FIGURES, figure_module
 from hpsearch.figures.rows import StudyRows
 from hpsearch.storage import open_store
@@ -309,3 +309,32 @@ def test_names_of_classes_are_shown_letter_by_letter(rows, tested, name):
     drawn = module.figure(module.facts(rows(TEN))).to_json()
 
     assert "cat</b>" not in drawn.replace("\\u003c", "<").replace("\\u003e", ">")
+
+
+def test_a_figure_of_one_repeat_says_which_of_how_many(rows, tested):
+    first, second, other = tested(), tested(repeat=2), tested(epochs=4)
+
+    said = [retrain_curves.caption(retrain_curves.facts(rows(TEN), made)) for made in (first, second, other)]
+
+    assert said[0].startswith("Trial 7, retrained for 6 epochs (the first of 2 repeats). ")
+    assert said[1].startswith("Trial 7, retrained for 6 epochs (repeat 2). ")
+    assert said[2].startswith("Trial 7, retrained for 4 epochs. ")
+
+
+def test_simulated_training_has_no_test_images_and_says_so(rows, tested):
+    made = tested(training={"trainer": "simulated"})
+
+    assert examples.caption(examples.facts(rows(TEN), made)) == "Simulated training has no test images."
+
+
+def test_a_learning_rate_that_goes_up_and_down_again_has_its_ends_in_the_caption(rows, tested, database):
+    made = tested(epochs=3)
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        change = (
+            "UPDATE evaluation_epochs SET value = ? WHERE evaluation_id = ? AND metric = 'learning_rate' AND epoch = ?"
+        )
+        connection.executemany(change, [(0.00055, made, 1), (0.001, made, 2), (0.00055, made, 3)])
+
+    caption = retrain_curves.caption(retrain_curves.facts(rows(TEN), made))
+
+    assert "Learning rate 0.00055 at first, 0.00055 at last, between 0.00055 and 0.001." in caption

@@ -98,6 +98,7 @@ def test_studies_without_a_complete_trial_are_compared_all_the_same(call, tmp_pa
 
     assert result.exit_code == 0, result.output
     assert Page((tmp_path / "both.html").read_text()).headings
+    assert f"\nNo trial of {others[0]} is complete yet.\n" in result.stdout
 
 
 @pytest.mark.parametrize(

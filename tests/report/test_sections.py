@@ -8,12 +8,14 @@ import re
 import sqlite3
 
 import pytest
+from tests.new_study import new_study
 from tests.report.reading import Page
 
 from hpsearch.report.material import Material
 from hpsearch.report.sections import best, epochs, facts, tested, trials
 from hpsearch.report.specification import layer_lines
 from hpsearch.storage import open_store
+from hpsearch.study import StudyState
 
 SCORES = """
 SELECT scores.metric, scores.value FROM evaluation_scores scores JOIN evaluations ON evaluations.id = evaluation_id
@@ -193,3 +195,17 @@ def test_a_page_names_search_value_and_test_score_apart(recorded_page):
     assert re.search(r"best in the search 0\.\d{4} validation accuracy, trial \d+", text)
     assert re.search(r"on the test split 0\.\d{4} accuracy, retrained, evaluated once", text)
     assert isinstance(recorded_page("cifar100"), Page)
+
+
+def test_a_study_whose_coordinator_ended_without_a_word_is_not_running(tmp_path):
+    with open_store(tmp_path / "studies.db", create=True) as store:
+        study = store.create_study(new_study("left", {}))
+        with store.claim(study.id) as lease:
+            with store.writer(lease).transaction() as write:
+                write.set_study_state(StudyState.RUNNING)
+            running = facts.content(Material(store, store.study("left")))["facts"]["state"]
+
+        left = facts.content(Material(store, store.study("left")))["facts"]["state"]
+
+    assert running == "running"
+    assert left == "running when its coordinator ended without a word; `hpsearch run` goes on"

@@ -153,3 +153,12 @@ def test_all_figures_of_a_retrained_model_are_there(recorded_page):
 
     shown = {attributes.get("id") for tag, attributes in page.elements if tag == "figure"}
     assert {f"figure-{name}" for name in RETRAIN_FIGURES} <= shown
+
+
+def test_the_time_of_a_study_that_has_not_ended_is_that_so_far(report):
+    assert "0.0 s so far" in Page(report("one")).text("content")
+    assert "from start to end" in Page(report("random")).text("content")
+
+
+def test_each_retrained_model_is_said_to_read_the_test_split_once(recorded_page):
+    assert "Each retrained model reads the test split once" in recorded_page("cifar100").text("tested")

@@ -251,3 +251,18 @@ def test_notes_name_their_trial(store, study, train):
         ("a lucky seed?", 3),
         ("see the second run", None),
     ]
+
+
+def test_within_one_moment_nothing_that_others_write_is_seen(database, study, train):
+    def seen(store):
+        return store.own_epochs(study.id), len(store.trials(study.id))
+
+    train(0, [0.5])
+    with open_store(database) as watching:
+        with watching.one_moment():
+            before = seen(watching)
+            train(1, [0.5, 0.6])
+            within = seen(watching)
+        after = seen(watching)
+
+    assert (before, within, after) == ((1, 1), (1, 1), (3, 2))

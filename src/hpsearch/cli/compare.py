@@ -21,11 +21,13 @@ def compare(studies: tuple[str, ...], output: str | None, database: str) -> None
     from hpsearch.report.writing import require_place, write_page
     from hpsearch.storage import open_store
 
-    with open_store(database) as store:
+    with open_store(database) as store, store.one_moment():
         compared = Comparison(store, studies)
         if output is not None:
             require_place(Path(output))
         click.echo(text_table(compared.records, compared.columns))
+        if compared.without_complete:
+            click.echo(f"\n{compared.without_complete}")
         if output is None:
             return
         text = comparison_page(compared)

@@ -26,7 +26,7 @@ def report(study: str, output: str | None, database: str) -> None:
     from hpsearch.storage import open_store
 
     target = Path(output if output is not None else f"{study}-report.html")
-    with open_store(database) as store:
+    with open_store(database) as store, store.one_moment():
         found = store.study(study)
         require_place(target)
         offer_code_in(Path.cwd())

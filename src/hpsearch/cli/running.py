@@ -223,9 +223,9 @@ def retrain_study(
         chosen = [store.trial(study.id, trial)] if trial is not None else choose(store, study, space)
         if not chosen or chosen[0].value is None:
             raise NothingFinished(
-                f"study {name!r} has no trial that finished an epoch"
+                f"study {name!r} has no trial that has ended well; `hpsearch trials --study {name}` shows why"
                 if trial is None
-                else f"trial {trial} of study {name!r} has not finished an epoch; choose another with --trial"
+                else f"trial {trial} of study {name!r} has no value; choose another with --trial"
             )
         wanted = what_is_wanted(store, study, space, chosen, epochs=epochs, repeats=repeats)
         with store.claim(study.id) as lease:

@@ -248,7 +248,8 @@ class Session:
 
     def _retrain(self, executor: Executor, wanted: Sequence[Wanted]) -> int | None:
         if not wanted:
-            raise StudyFailed("no trial finished an epoch, so there is nothing to retrain; `trials` shows why")
+            why = "" if self._wish.throw_away else f"; `hpsearch trials --study {self._study.name}` shows why"
+            raise StudyFailed(f"no trial has ended well, so there is nothing to retrain{why}")
         retraining = Retraining(
             self._study,
             self._space,

@@ -10,6 +10,7 @@ import click
 
 from hpsearch.cli.options import database_option, format_option, study_option
 from hpsearch.cli.tables import text_table, to_json
+from hpsearch.report.states import state_in_words
 from hpsearch.study import reason
 from hpsearch.study.promises import bits_promise, order_promise
 from hpsearch.wording import duration, number, parameter_value
@@ -30,7 +31,7 @@ def show(study: str, trial_number: int | None, database: str, format: str) -> No
     """Show a study, or one trial with its attempts and epochs."""
     from hpsearch.storage import open_store
 
-    with open_store(database) as store:
+    with open_store(database) as store, store.one_moment():
         found = store.study(study)
         if trial_number is None:
             click.echo(_study_json(store, found) if format == "json" else "\n".join(_study(store, found)))
@@ -50,7 +51,7 @@ def show(study: str, trial_number: int | None, database: str, format: str) -> No
 
 
 def _study(store: Store, study: Study) -> Iterator[str]:
-    yield f"study {study.name}: {study.state}"
+    yield f"study {study.name}: {state_in_words(study, is_running=store.is_running(study.id))}"
     if study.description:
         yield f"  {study.description}"
     if study.error:
@@ -77,7 +78,8 @@ def _study(store: Store, study: Study) -> Iterator[str]:
 
 def _study_json(store: Store, study: Study) -> str:
     counts = {state.value: count for state, count in store.counts(study.id).items()}
-    return to_json(asdict(study) | {"trials": counts, "events": [asdict(event) for event in store.events(study.id)]})
+    more = {"running": store.is_running(study.id), "trials": counts}
+    return to_json(asdict(study) | more | {"events": [asdict(event) for event in store.events(study.id)]})
 
 
 def _trial(study: Study, trial: Trial, attempts: list[Attempt], epochs: list[EpochRecord]) -> Iterator[str]:

@@ -16,15 +16,18 @@ _COLUMNS = ("study", "state", "backend", "trials", "failed", "epochs", "objectiv
 @format_option("table", "json", "csv")
 def studies(database: str, limit: int | None, format: str) -> None:
     """List the studies of the database, the oldest first."""
+    from hpsearch.figures.rows import NOBODY
     from hpsearch.storage import open_store
     from hpsearch.study import TrialState
 
-    with open_store(database) as store:
+    with open_store(database) as store, store.one_moment():
         found = store.studies()[:limit]
+        run = {one.id: one.coordinator is not None and store.is_running(one.id) for one in found}
     rows = [
         {
             "study": study.name,
             "state": study.state.value,
+            "running": run[study.id],
             "backend": study.backend,
             "trials": f"{study.ended}/{study.planned}" if study.planned else str(study.ended),
             "failed": study.counts.get(TrialState.FAILED, 0),
@@ -38,6 +41,8 @@ def studies(database: str, limit: int | None, format: str) -> None:
         }
         for study in found
     ]
+    if format == "table":
+        rows = [row | {"state": NOBODY} if row["state"] == "running" and not row["running"] else row for row in rows]
     if not rows and format == "table":
         click.echo(f"{database} holds no study yet.", err=True)
         return

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 LONGEST = 24  # letters of a name or a category at an axis
 FEW_VALUES = 8  # of a number that takes no more, each has a tick
+NONE_MEASURED = "No trial is complete or pruned yet."  # what those say that draw `measured` trials alone
 _MOST_TICKS = 4  # on a logarithmic axis
 _SPREAD = (0.7548776662, 0.5698402910)  # pairs of their multiples lie evenly in a square
+NONE_VARIES = "No parameter varies among the trials that have a value."
 
 
 @dataclass(frozen=True, slots=True)

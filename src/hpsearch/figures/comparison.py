@@ -12,12 +12,23 @@ import plotly.graph_objects as go
 
 from hpsearch.figures.comparison_facts import RETRAIN, SEARCH, Comparison, facts
 from hpsearch.figures.theme import GREY, SERIES, SYMBOLS, TEXT, axis, new_figure, nothing_to_draw, plain
-from hpsearch.wording import in_words
+from hpsearch.wording import counted, in_words
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["FIGURES", "TITLE", "Comparison", "best_so_far", "caption", "curves", "facts", "gap", "table"]
+__all__ = [
+    "FIGURES",
+    "TITLE",
+    "Comparison",
+    "best_so_far",
+    "caption",
+    "curves",
+    "facts",
+    "gap",
+    "table",
+    "without_complete",
+]
 
 TITLE = "Comparison of studies"
 _PANEL, _BETWEEN, _AROUND = 230, 70, 90  # pixels
@@ -108,12 +119,20 @@ def gap(facts: Comparison) -> go.Figure:
 def table(facts: Comparison) -> pandas.DataFrame:
     """One row a study.
 
-    Columns: ``study, metric, direction, trials, epochs`` (trained, each once), ``seconds`` of training in the search,
-    ``best value, best trial, best epoch, gap`` (training minus validation at that epoch); where one was retrained
-    ``retrained trial, repeats, retrain gap`` (at the tested epoch), a column a test metric (``test accuracy``; means
-    over repeats); and ``last learning rate`` (of the retrain where it has curves, else of the best trial).
+    Columns: ``study, state, metric, direction, trials, epochs`` (trained, each once), ``seconds`` of training in the
+    search, ``best value, best trial, best epoch, gap`` (training minus validation at that epoch); where one was
+    retrained ``retrained trial, repeats, retrain gap`` (at the tested epoch), a column a test metric (``test
+    accuracy``; means over repeats); and ``last learning rate`` (of the retrain where it has curves, else of the
+    best trial).
     """
     return facts.final
+
+
+def without_complete(facts: Comparison, studies: Sequence[str] | None = None) -> str:
+    """A sentence that names those of `studies` (of all) that have no complete trial; empty where all have one."""
+    known = set(facts.final.loc[facts.final["best value"].notna(), "study"]) if facts.studies else set()
+    names = [study for study in (facts.studies if studies is None else studies) if study not in known]
+    return f"No trial of {_listed(names)} is complete yet." if names else ""
 
 
 def caption(facts: Comparison) -> str:
@@ -124,23 +143,25 @@ def caption(facts: Comparison) -> str:
     for objective, studies in facts.groups.items():
         own = facts.final[facts.final["study"].isin(studies) & facts.final["best value"].notna()]
         if not len(own):
-            parts.append(f"No trial of {_listed(studies)} is complete yet.")
+            parts.append(without_complete(facts, studies))
             continue
         ordered = own.sort_values("best value", ascending=objective.direction != "maximize", kind="stable")
         values = [
-            f"{row['study']} {row['best value']:.4f} (trial {row['best trial']:.0f}, {row['epochs']:,} epochs trained)"
+            f"{row['study']} {row['best value']:.4f} (trial {row['best trial']:.0f}, "
+            f"{counted(row['epochs'], 'epoch')} trained)"
             for row in ordered.to_dict("records")
         ]
         parts.append(f"Best {in_words(objective.metric)}: {', '.join(values)}.")
         name = objective.metric.removeprefix("val_")
         parts += _each(ordered, "gap", f"In that epoch {in_words(name)} in training minus that in validation is")
         parts += _each(ordered, f"test {name}", f"The retrained model's {in_words(name)} on the test split is")
+        parts.append(without_complete(facts, studies))
     if len(facts.groups) > 1:
         parts.append("These studies search for different things, so their best values stand on axes of their own.")
     repeats = facts.final["repeats"].max() if "repeats" in facts.final else 0
     if repeats > 1:
         parts.append("Retrains of several seeds are drawn as the mean of their curves.")
-    return " ".join(parts)
+    return " ".join(filter(None, parts))
 
 
 FIGURES: Mapping[str, tuple[str, Callable[[Comparison], go.Figure]]] = {

@@ -137,12 +137,7 @@ def last_retrain(rows: StudyRows) -> list[EvaluationRecord]:
     first = rows.last_retraining
     if first is None:
         return []
-    alike = [
-        found
-        for found in rows.evaluations
-        if (found.trial, found.role, found.configuration) == (first.trial, first.role, first.configuration)
-    ]
-    last = {found.repeat: found for found in alike}
+    last = {found.repeat: found for found in rows.evaluations if found.is_like(first)}
     return [last[repeat] for repeat in sorted(last)]
 
 
@@ -154,6 +149,7 @@ def _final(rows: StudyRows, curves: pandas.DataFrame) -> dict[str, Any]:
     own = curves[(curves["source"] == SEARCH) & (curves["epoch"] == best_epoch)]
     values = dict(zip(own["metric"], own["value"], strict=True))
     found: dict[str, Any] = {
+        "state": rows.state,
         "metric": rows.metric,
         "direction": rows.study.objective.direction.value,
         "trials": len(trials),

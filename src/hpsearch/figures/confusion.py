@@ -13,6 +13,7 @@ from hpsearch.figures.retraining import axis_labels, chosen, in_words, why_none
 from hpsearch.figures.rows import StudyRows
 from hpsearch.figures.theme import SCALE, axis, new_figure, nothing_to_draw
 from hpsearch.storage import EvaluationRecord
+from hpsearch.wording import counted
 
 if TYPE_CHECKING:
     import pandas
@@ -136,7 +137,10 @@ def caption(facts: Confusion) -> str:
         return why_none(facts.retraining)
     counts = facts.counts.to_numpy()
     total, right = int(counts.sum()), int(counts.trace())
-    said = f"{in_words(facts.retraining)}: {right:,} of {total:,} test images are right ({right / total:.1%})."
+    are = "is" if right == 1 else "are"
+    said = (
+        f"{in_words(facts.retraining)}: {right:,} of {counted(total, 'test image')} {are} right ({right / total:.1%})."
+    )
     pairs = [
         f"{pair.true} taken for {pair.predicted} ({pair.count:,}, {pair.share:.0%} of the class)"
         for pair in facts.pairs.head(_TOLD).itertuples(index=False)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from hpsearch.figures import importances
-from hpsearch.figures.axes import ParameterAxis, axes, colour_ends, measured, thinned
+from hpsearch.figures.axes import NONE_MEASURED, ParameterAxis, axes, colour_ends, measured, thinned
 from hpsearch.figures.rows import StudyRows
 from hpsearch.figures.theme import SCALE, new_figure, nothing_to_draw, plain, scatter
-from hpsearch.wording import in_words
+from hpsearch.wording import counted, in_words
 
 if TYPE_CHECKING:
     import numpy
@@ -101,7 +101,7 @@ def _names(rows: StudyRows, varying: list[str], x: str | None, y: str | None) ->
 
 def _reason(trials: pandas.DataFrame, varying: list[str], x: str | None, y: str | None) -> str:
     if not len(trials):
-        return "No trial has a value yet."
+        return NONE_MEASURED
     constant = [name for name in (x, y) if name is not None and name not in varying]
     if constant:
         return f"{constant[0]} does not vary among the trials that have a value."
@@ -219,7 +219,11 @@ def caption(facts: Contour) -> str:
     if facts.reason is not None or facts.x is None or facts.y is None:
         return facts.reason or ""
     drawn = f", {_DRAWN:,} of them as points" if len(facts.points) > _DRAWN else ""
-    without = f"; {facts.without:,} trials lack one of the two" if facts.without else ""
+    without = (
+        f"; {counted(facts.without, 'trial')} {'lacks' if facts.without == 1 else 'lack'} one of the two"
+        if facts.without
+        else ""
+    )
     return (
         f"{in_words(facts.metric).capitalize()} of {len(facts.points):,} trials over {facts.x.name} and "
         f"{facts.y.name}{drawn}{without}. The surface is the mean of the trials nearby, and blank where there is none."

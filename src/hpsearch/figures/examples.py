@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from hpsearch.errors import ArtifactMissing
-from hpsearch.figures.retraining import chosen, in_words, shortened
+from hpsearch.figures.retraining import chosen, in_words, is_simulated, shortened
 from hpsearch.figures.rows import StudyRows
 from hpsearch.figures.theme import BLUE, VERMILION, new_figure, nothing_to_draw, plain
 from hpsearch.storage import EvaluationRecord
@@ -64,6 +64,8 @@ def facts(rows: StudyRows, evaluation: int | None = None, each: int = 12) -> Exa
         return Examples(retraining, nothing, why_none=said)
     if content is None:
         said = "The example images of this retraining are not beside the database."
+        if is_simulated(retraining):
+            said = "Simulated training has no test images."
         return Examples(retraining, nothing, why_none=said)
     images = _read(content)
     shown = [images[~images["is_right"]].head(each), _spread(images[images["is_right"]], each)]

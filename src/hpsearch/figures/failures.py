@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from hpsearch.figures.rows import StudyRows
 from hpsearch.figures.theme import GREY, STATE_COLOURS, new_figure, nothing_to_draw, plain
 from hpsearch.study import ErrorKind
+from hpsearch.wording import counted
 
 if TYPE_CHECKING:
     import pandas
@@ -136,7 +137,7 @@ def figure(facts: Failures) -> go.Figure:
 
 def _lines(facts: Failures, kind: str) -> list[str]:
     """A kind in lines that Plotly shows letter by letter."""
-    texts = [f"{count} times: {reason} (trial {first})" for reason, count, first in _of(facts, kind)]
+    texts = [f"{_times(count)}: {reason} (trial {first})" for reason, count, first in _of(facts, kind)]
     wrapped = [line for text in [*texts, f"What helps: {facts.cure(kind)}"] for line in textwrap.wrap(text, 72)]
     return [f"<b>{_NAMES.get(kind, kind)}</b>", *(plain(line) for line in wrapped)]
 
@@ -145,6 +146,14 @@ def _of(facts: Failures, kind: str) -> list[tuple[str, int, int]]:
     """The most frequent reasons of a kind, how often each, and the first trial."""
     own = facts.reasons[facts.reasons["kind"] == kind].head(_MOST_REASONS)
     return [(_shortened(row["reason"]), row["trials"], row["first"]) for row in own.to_dict("records")]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _shortened(reason: str) -> str:
@@ -156,11 +165,10 @@ def caption(facts: Failures) -> str:
     if not len(facts.kinds):
         return "No trial has failed."
     failed, invalid, retried = (int(facts.kinds[column].sum()) for column in ("failed", "invalid", "retried"))
-    counts = [f"{failed:,} failed" if failed else "", f"{invalid:,} were invalid" if invalid else ""]
+    counts = [f"{failed:,} failed" if failed else "", f"{invalid:,} {_were(invalid)} invalid" if invalid else ""]
     trials = " and ".join(count for count in counts if count) or "none failed"
-    head = (
-        f"Of {facts.trials:,} trials {trials}" + (f"; {retried:,} attempts were tried again" if retried else "") + "."
-    )
+    again = f"; {counted(retried, 'attempt')} {_were(retried)} tried again" if retried else ""
+    head = f"Of {counted(facts.trials, 'trial')} {trials}{again}."
     return "\n".join([head, *(_sentence(facts, row) for row in facts.kinds.to_dict("records"))])
 
 
@@ -169,7 +177,7 @@ def _sentence(facts: Failures, row: dict[Any, Any]) -> str:
     trials, retried = row["failed"] + row["invalid"], row["retried"]
     counts = [f"{trials:,}" if trials else "", f"{retried:,} tried again" if retried else ""]
     reasons = [
-        f"{count:,} times {reason.rstrip('.')} (first in trial {first})"
+        f"{_times(count)} {reason.rstrip('.')} (first in trial {first})"
         for reason, count, first in _of(facts, kind)[:2]
     ]
     own = f": {'; '.join(reasons)}" if reasons else ""

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from hpsearch.figures.rows import StudyRows
 from hpsearch.figures.theme import BLUE, SKY, STATE_COLOURS, new_figure, nothing_to_draw, plain, short
-from hpsearch.wording import in_words
+from hpsearch.wording import counted, in_words
 
 if TYPE_CHECKING:
     import pandas
@@ -26,8 +26,9 @@ class Funnel:
     Attributes:
         rungs: one row a rung, in the order in which they open: ``bracket, rung, epochs, started, promoted``, the
             number of trials by state, and ``best``, the best value of a complete one. ``epochs`` are those that a
-            trial has at its end, its parent's included; ``started`` leaves out invalid and waiting trials; promoted
-            are complete trials that another one continues.
+            trial has at its end, its parent's included; ``started`` leaves out invalid and waiting trials, and
+            those that failed before a worker had them, as their parent had; promoted are complete trials that another
+            one continues.
         metric: of ``best``.
         iterations: how often the brackets were run through; they are drawn together.
     """
@@ -45,7 +46,7 @@ def facts(rows: StudyRows) -> Funnel:
     trials["best"] = trials["value"].where(is_complete).astype("float64")
     for state in _STATES:
         trials[state] = trials["state"] == state
-    trials["started"] = ~(trials["invalid"] | trials["waiting"])
+    trials["started"] = trials["started_at"].notna() & ~(trials["invalid"] | trials["waiting"])
     best = "max" if rows.is_maximized else "min"
     rungs = (
         trials.groupby(["bracket", "rung"])
@@ -155,9 +156,10 @@ def caption(facts: Funnel) -> str:
     brackets = []
     for bracket, own in facts.rungs.groupby("bracket", sort=False):
         sizes = ", ".join(f"{n:,} at {epochs}" for n, epochs in zip(own["started"], own["epochs"], strict=True))
-        brackets.append(f"bracket {bracket} had {sizes} epochs")
+        brackets.append(f"bracket {bracket} had {sizes} epoch{'' if own['epochs'].iloc[-1] == 1 else 's'}")
     more = f" The {facts.iterations} iterations are drawn together." if facts.iterations > 1 else ""
+    started, promoted = int(facts.rungs["started"].sum()), int(facts.rungs["promoted"].sum())
     return (
-        f"{facts.rungs['started'].sum():,} trials started, {facts.rungs['promoted'].sum():,} of them were promoted to "
+        f"{counted(started, 'trial')} started, {promoted:,} of them {'was' if promoted == 1 else 'were'} promoted to "
         f"the next rung: {'; '.join(brackets)}. Beside each rung the best {in_words(facts.metric)} in it.{more}"
     )

@@ -122,7 +122,7 @@ def figure(facts: History) -> go.Figure:
                 customdata=points["number"].to_numpy(),
                 yaxis="y2",
                 mode="markers",
-                name=str(state),
+                name=f"{state}, no value",
                 marker={"color": STATE_COLOURS[str(state)], "symbol": STATE_SYMBOLS[str(state)], "size": 8},
                 hovertemplate=f"trial %{{customdata}}: {state}<extra></extra>",
             )
@@ -144,12 +144,12 @@ def figure(facts: History) -> go.Figure:
 
 def caption(facts: History) -> str:
     """What the figure shows, in words."""
+    ones = counted(len(facts.failed), "failed or invalid one")
+    without = f"; {ones} without a value along the bottom" if len(facts.failed) else ""
     if not len(facts.best):
         there = counted(len(facts.points), "trial")
-        return f"{there} {'has' if len(facts.points) == 1 else 'have'} a value, none is complete yet."
+        return f"{there} {'has' if len(facts.points) == 1 else 'have'} a value, none is complete yet{without}."
     best = facts.best.iloc[-1]
-    count = len(facts.failed)
-    without = f"; {count:,} failed or invalid ones, which have no value, along the bottom" if count else ""
     drawn = len(thinned(facts))
     share = f" ({drawn:,} of them drawn)" if drawn < len(facts.points) else ""
     return (

@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from hpsearch.figures.axes import LONGEST, ParameterAxis, axes, colour_ends, measured, shortened, shortened_apart
+from hpsearch.figures.axes import (
+    LONGEST,
+    NONE_MEASURED,
+    NONE_VARIES,
+    ParameterAxis,
+    axes,
+    colour_ends,
+    measured,
+    shortened,
+    shortened_apart,
+)
 from hpsearch.figures.rows import StudyRows
 from hpsearch.figures.selection import Selection
 from hpsearch.figures.theme import SCALE, TEXT, new_figure, nothing_to_draw, plain
-from hpsearch.wording import in_words
+from hpsearch.wording import counted, in_words
 
 if TYPE_CHECKING:
     import numpy
@@ -226,9 +236,9 @@ def _rounded(value: float, towards: Any) -> float:
 def figure(facts: ParallelCoordinates) -> go.Figure:
     """One line a trial, the best bright and on top; dragging along an axis brushes it."""
     if not len(facts.lines):
-        return nothing_to_draw("No trial has a value yet.")
+        return nothing_to_draw(NONE_MEASURED)
     if len(facts.axes) == 1:
-        return nothing_to_draw("No parameter varies among the trials that have a value.")
+        return nothing_to_draw(NONE_VARIES)
     low, high = facts.colours
     sign = 1 if facts.is_maximized else -1  # lines of higher colours are drawn over the others
     longest = max([len(text) for _, text in facts.axes[0].ticks], default=0)  # written left of its axis
@@ -285,13 +295,16 @@ def _distinct(texts: Sequence[str]) -> list[str]:
 def caption(facts: ParallelCoordinates) -> str:
     """What the figure shows, in words."""
     if not len(facts.lines):
-        return "No trial has a value yet."
-    which = f"{len(facts.lines):,} trials with a value"
+        return NONE_MEASURED
+    if len(facts.axes) == 1:
+        return NONE_VARIES
+    which = f"{counted(len(facts.lines), 'trial')} with a value"
     if facts.trials > len(facts.lines):
         which = f"The best {len(facts.lines):,} of {facts.trials:,} trials with a value"
     absent = [axis.label for axis in facts.axes if axis.absent is not None]
     inactive = f"; not all have {', '.join(absent)}" if absent else ""
+    varying = "one parameter that varies" if len(facts.axes) == 2 else f"{len(facts.axes) - 1} parameters that vary"
     return (
-        f"{which} over the {len(facts.axes) - 1} parameters that vary, the best by {in_words(facts.metric)} "
+        f"{which} over the {varying}, the best by {in_words(facts.metric)} "
         f"bright{inactive}. Drag along an axis to choose trials."
     )

@@ -233,12 +233,17 @@ def caption(facts: Curves) -> str:
     elif facts.tested is not None:
         parts.append(f"The weights of epoch {facts.tested} were tested.")
     if _RATE in facts.table:
-        first, last = facts.table[_RATE].iloc[0], facts.table[_RATE].iloc[-1]
-        same = facts.table[_RATE].nunique() == 1
-        parts.append(
-            f"Learning rate {first:.3g}." if same else f"Learning rate {first:.3g} at first, {last:.3g} at last."
-        )
+        parts.append(_rate_in_words(facts.table[_RATE]))
     return " ".join(parts)
+
+
+def _rate_in_words(rates: pandas.Series[Any]) -> str:
+    """The first and the last of them, and how far they went where that is not from the one to the other."""
+    first, last, low, high = rates.iloc[0], rates.iloc[-1], rates.min(), rates.max()
+    if rates.nunique() == 1:
+        return f"Learning rate {first:.3g}."
+    between = f", between {low:.3g} and {high:.3g}" if {low, high} != {first, last} else ""
+    return f"Learning rate {first:.3g} at first, {last:.3g} at last{between}."
 
 
 def _has_both(facts: Curves, training: str) -> bool:

@@ -29,6 +29,11 @@ def is_kept(retraining: EvaluationRecord) -> bool:
     return retraining.role == _KEPT
 
 
+def is_simulated(retraining: EvaluationRecord) -> bool:
+    """Whether there was no model and no image."""
+    return bool(retraining.configuration.get("training", {}).get("trainer") == "simulated")
+
+
 def snapshot_epochs(retraining: EvaluationRecord) -> tuple[int, ...]:
     """The epochs after which the members of an ensemble were taken: the ends of equal cycles."""
     training = retraining.configuration.get("training", {})
@@ -42,19 +47,28 @@ def why_none(retraining: EvaluationRecord | None) -> str:
     """Why there are no scores by class, as a sentence."""
     if retraining is None:
         return "No model of this study has been retrained and tested yet."
-    if retraining.configuration.get("training", {}).get("trainer") == "simulated":
+    if is_simulated(retraining):
         return "Simulated training has no test images, so there are no scores by class."
     return "The data set has no test labels, so there are no scores by class."
 
 
 def in_words(retraining: EvaluationRecord) -> str:
-    """What was tested, or will be: ``Trial 21, retrained for 20 epochs``."""
+    """What was tested, or will be: ``Trial 21, retrained for 20 epochs (the first of 2 repeats)``."""
     if is_kept(retraining):
         return f"Trial {retraining.trial}, with the weights that the search has kept"
     epochs = retraining.epochs_done
     if retraining.finished_at is None:
-        return f"Trial {retraining.trial}, retrained for {epochs} of {counted(retraining.epochs, 'epoch')} so far"
-    return f"Trial {retraining.trial}, retrained for {counted(epochs, 'epoch')}"
+        trained = f"{epochs} of {counted(retraining.epochs, 'epoch')} so far"
+    else:
+        trained = counted(epochs, "epoch")
+    return f"Trial {retraining.trial}, retrained for {trained}{_which(retraining)}"
+
+
+def _which(retraining: EvaluationRecord) -> str:
+    """Which repeat it is, in brackets; nothing where it is the only one."""
+    if retraining.repeat > 1:
+        return f" (repeat {retraining.repeat})"
+    return f" (the first of {retraining.repeats} repeats)" if retraining.repeats > 1 else ""
 
 
 def axis_labels(names: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,14 @@ from hpsearch.storage import (
     results,
     trials_frame,
 )
-from hpsearch.study import Direction, Study, TrialState
+from hpsearch.study import Direction, Study, StudyState, TrialState
 
 if TYPE_CHECKING:
     import pandas
 
     from hpsearch.figures.selection import Selection
+
+NOBODY = "nobody runs it"  # in the place of a state of running whose coordinator ended without a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +132,17 @@ class StudyRows:
         """Whether a living coordinator had the study when this was first asked."""
         return self._store.is_running(self.study.id)
 
+    @property
+    def state(self) -> str:
+        """The study's state in few words: one that says running though nobody runs it says that."""
+        is_left = self.study.state is StudyState.RUNNING and not self.is_running
+        return NOBODY if is_left else self.study.state.value
+
     @cached_property
     def evaluations(self) -> Sequence[EvaluationRecord]:
-        """The retrainings that have ended well, oldest first."""
-        return [found for found in self._store.evaluations(self.study.id, finished=True) if found.error is None]
+        """The retrainings that have ended well, oldest first; each says how many repeats it is one of."""
+        ended = [found for found in self._store.evaluations(self.study.id, finished=True) if found.error is None]
+        return [replace(one, repeats=len({found.repeat for found in ended if found.is_like(one)})) for one in ended]
 
     @cached_property
     def last_retraining(self) -> EvaluationRecord | None:
@@ -143,7 +152,8 @@ class StudyRows:
         for limit in (1, None):  # mostly it is the best of all that was retrained
             for result in results(self._store, self.study, limit):
                 if result.evaluations:
-                    return min(result.evaluations, key=lambda found: found.repeat)
+                    first = min(result.evaluations, key=lambda found: found.repeat)
+                    return next((found for found in self.evaluations if found.id == first.id), first)
         return self.evaluations[-1]  # of a trial that was the best before any was complete
 
     @cached_property

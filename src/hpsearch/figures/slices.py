@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from hpsearch.figures.axes import ParameterAxis, axes, measured, thinned
+from hpsearch.figures.axes import NONE_MEASURED, NONE_VARIES, ParameterAxis, axes, measured, thinned
 from hpsearch.figures.rows import StudyRows
 from hpsearch.figures.theme import (
     BLUE,
@@ -23,7 +23,7 @@ from hpsearch.figures.theme import (
     plain,
     scatter,
 )
-from hpsearch.wording import in_words
+from hpsearch.wording import counted, in_words
 
 if TYPE_CHECKING:
     import pandas
@@ -70,9 +70,9 @@ def facts(rows: StudyRows, most: int = 2000) -> Slices:
 def figure(facts: Slices, columns: int = 3) -> go.Figure:
     """Small plots with one axis of values, in at most so many columns; colours tell early trials from late ones."""
     if not len(facts.points):
-        return nothing_to_draw("No trial has a value yet.")
+        return nothing_to_draw(NONE_MEASURED)
     if not facts.axes:
-        return nothing_to_draw("No parameter varies among the trials that have a value.")
+        return nothing_to_draw(NONE_VARIES)
     columns = min(columns, len(facts.axes))
     rows = math.ceil(len(facts.axes) / columns)
     height = _ABOVE + rows * (_PLOT + _BETWEEN)
@@ -178,12 +178,17 @@ def _axis_name(letter: str, place: int) -> str:
 def caption(facts: Slices) -> str:
     """What the figure shows, in words."""
     if not len(facts.points):
-        return "No trial has a value yet."
+        return NONE_MEASURED
+    if not facts.axes:
+        return NONE_VARIES
     count = len(facts.points)
-    which = f"{count:,} trials with a value"
+    which = f"{counted(count, 'trial')} with a value"
     if facts.trials > count:
         which = f"{count:,} of {facts.trials:,} trials with a value (the best, and some of the others at even places)"
+    what = f"{in_words(facts.metric).capitalize()} of {which} against"
+    if len(facts.axes) == 1:
+        return f"{what} the one parameter that varies."
     return (
-        f"{in_words(facts.metric).capitalize()} of {which} against each of the {len(facts.axes)} parameters that vary; "
-        f"a trial is in the plots of the parameters that it has."
+        f"{what} each of the {len(facts.axes)} parameters that vary; a trial is in the plots of the parameters that it "
+        f"has."
     )

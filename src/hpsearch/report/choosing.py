@@ -13,7 +13,7 @@ from hpsearch.study import Direction, Study, Trial
 def choose(store: Store, study: Study, space: Space) -> list[Trial]:
     """The trials to retrain, best first, ties to the lower number; the best value so far where none is complete.
 
-    Empty where no trial has finished an epoch.
+    Empty where none is complete and every trial has failed, or has no value yet.
     """
     complete = store.best_trials(study.id, limit=space.retrain.top)
     if complete:

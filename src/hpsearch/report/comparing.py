@@ -59,6 +59,11 @@ class Comparison:
         """The columns of the table."""
         return [str(name) for name in comparison.table(self.facts).columns]
 
+    @cached_property
+    def without_complete(self) -> str:
+        """A sentence that names the studies without a complete trial; empty where all have one."""
+        return comparison.without_complete(self.facts)
+
 
 def comparison_page(compared: Comparison) -> str:
     """The comparison as one HTML text that needs no other file."""

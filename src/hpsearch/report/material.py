@@ -49,7 +49,7 @@ class Material:
         """Every retraining that ended well, the best trial's last one first; its repeats are together."""
         groups: list[list[EvaluationRecord]] = []
         for record in self.rows.evaluations:
-            group = next((group for group in groups if _are_alike(group[0], record)), None)
+            group = next((group for group in groups if record.is_like(group[0])), None)
             if group is None:
                 groups.append([record])
             else:
@@ -68,8 +68,3 @@ class Material:
         """Why there is no complete trial, in one sentence."""
         held = ", ".join(f"{count:,} {state.value}" for state, count in self.counts.items())
         return f"No trial is complete yet; the study has {held}." if held else "The study has no trial yet."
-
-
-def _are_alike(one: EvaluationRecord, other: EvaluationRecord) -> bool:
-    """Whether two records are repeats of one retraining: means are taken over seeds alone."""
-    return (one.trial, one.role, one.configuration) == (other.trial, other.role, other.configuration)

@@ -25,7 +25,7 @@ def study_page(store: Store, study: Study, data_dir: str | None = None) -> str:
     """Everything that the database holds of a study, in one HTML file that needs no other.
 
     Args:
-        store: the open database.
+        store: the open database; in `Store.one_moment`, so that all numbers on the page are of one.
         study: its row.
         data_dir: where ``NAME.npz`` data sets lie, for the Keras script alone.
     """
@@ -38,7 +38,8 @@ def study_page(store: Store, study: Study, data_dir: str | None = None) -> str:
 def _tiles(material: Material) -> list[Tile]:
     total = sum(material.counts.values())
     by_state = ", ".join(f"{count:,} {state.value}" for state, count in material.counts.items())
-    spent = f"{duration(material.study.coordinator_seconds)} from start to end"
+    end = "so far" if material.study.finished_at is None else "from start to end"
+    spent = f"{duration(material.study.coordinator_seconds)} {end}"
     return [
         *_scores(material),
         Tile("trials", f"{total:,}", by_state or "none yet"),

@@ -12,6 +12,7 @@ from hpsearch.report.retraining import KEPT
 from hpsearch.space import Space
 from hpsearch.storage import EvaluationRecord, Store
 from hpsearch.study import Study, Trial, TrialState
+from hpsearch.wording import counted
 
 _SHOWN_CLASSES = 20  # up to that many are listed one by one
 
@@ -35,7 +36,7 @@ def _counts(store: Store, study: Study) -> str:
     counts = store.counts(study.id)
     parts = [f"{counts[state]} {state.value}" for state in TrialState if state in counts]
     epochs = store.own_epochs(study.id)
-    return f"study {study.name}: {', '.join(parts) or 'no trials'}; {epochs} epochs trained in the search"
+    return f"study {study.name}: {', '.join(parts) or 'no trials'}; {counted(epochs, 'epoch')} trained in the search"
 
 
 def _winner(study: Study, trial: Trial) -> Iterator[str]:
@@ -56,7 +57,7 @@ def _alike(records: Sequence[EvaluationRecord]) -> list[list[EvaluationRecord]]:
     groups: list[list[EvaluationRecord]] = []
     for record in records:
         for group in groups:
-            if (record.role, record.configuration) == (group[0].role, group[0].configuration):
+            if record.is_like(group[0]):
                 group.append(record)
                 break
         else:
@@ -85,7 +86,9 @@ def _tested(number: int, records: Sequence[EvaluationRecord]) -> Iterator[str]:
     if first.role == KEPT:
         how = "its weights of the search, kept: a retrain would change nothing but the seed"
     else:
-        how = f"retrained, {first.epochs_done} epochs" + (f", {len(scored)} seeds" if len(scored) > 1 else "")
+        how = f"retrained, {counted(first.epochs_done, 'epoch')}" + (
+            f", {len(scored)} seeds" if len(scored) > 1 else ""
+        )
     yield f"test of trial {number} ({how}; the test split was read once, here)"
     for metric in first.metrics:
         yield f"  {metric:<12} {_spread([record.metrics[metric] for record in scored])}"

@@ -86,5 +86,4 @@ def _last_retraining(evaluations: list[EvaluationRecord], trial: int) -> tuple[E
     if not own:
         return ()
     last = own[-1]
-    alike = [found for found in own if (found.role, found.configuration) == (last.role, last.configuration)]
-    return tuple({found.repeat: found for found in alike}.values())
+    return tuple({found.repeat: found for found in own if found.is_like(last)}.values())

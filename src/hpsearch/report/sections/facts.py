@@ -8,7 +8,7 @@ from typing import Any
 
 from hpsearch.report.material import Material
 from hpsearch.report.sections import Content
-from hpsearch.study import Study
+from hpsearch.report.states import state_in_words
 from hpsearch.study.promises import bits_promise, order_promise
 from hpsearch.wording import counted, duration, in_words, short
 
@@ -21,7 +21,7 @@ def content(material: Material) -> Content:
     """Names and facts, in the order in which they are shown."""
     study = material.study
     facts = {
-        "state": _state(study),
+        "state": _state(material),
         "objective": f"{study.objective.direction} {in_words(study.objective.metric)} ({study.objective.metric})",
         "search": _settings(study.backend, study.resolved.get("search"), _ELSEWHERE),
         "data": _dataset(study.resolved.get("dataset")),
@@ -39,11 +39,13 @@ def content(material: Material) -> Content:
     return {"facts": {name: fact for name, fact in facts.items() if fact}}
 
 
-def _state(study: Study) -> str:
+def _state(material: Material) -> str:
+    study = material.study
+    state = state_in_words(study, is_running=material.rows.is_running)
     if study.error:
-        return f"{study.state}: {study.error.strip().splitlines()[-1]}"
+        return f"{state}: {study.error.strip().splitlines()[-1]}"
     ended = f", {study.finished_at:%Y-%m-%d %H:%M:%S} UTC" if study.finished_at is not None else ""
-    return f"{study.state}{ended}"
+    return f"{state}{ended}"
 
 
 def _settings(name: str, section: Any, without: tuple[str, ...] = ()) -> str:
