@@ -48,6 +48,33 @@ def test_a_target_completes_the_trial_that_met_it_and_the_others_wait(laboratory
     assert TrialState.COMPLETE in {trial.state for trial in met}
 
 
+class AllAtOnce(FailingExecutor):
+    """Tells the words of all slots together, as workers that end their epochs at one moment do."""
+
+    asked_for_more = 0
+    are_all_busy = False
+
+    def advance(self, *order):
+        self.asked_for_more += 1
+        super().advance(*order)
+
+    def wait(self, timeout_seconds):
+        self.are_all_busy = self.are_all_busy or len(self._jobs) == len(self.slots)
+        words = []
+        while self.are_all_busy and any(running.has_work for running in self._jobs.values()):
+            words += super().wait(timeout_seconds)
+        return words
+
+
+def test_no_epoch_is_asked_for_once_the_target_is_met(laboratory):
+    executor = AllAtOnce([Slot(index) for index in range(3)], Random(0))
+
+    end = laboratory.run(laboratory.space(limits={"target": 0.0}), slots=3, executor=executor)
+
+    assert end is End.TARGET
+    assert executor.asked_for_more == 0, "a worker would train it before it hears of the end"
+
+
 def test_a_study_that_has_met_its_target_trains_nothing_more_after_a_restart(laboratory):
     laboratory.run(laboratory.space(), name="calm")
     space = laboratory.space(limits={"target": _a_value_reached_late(laboratory.table("calm"))})

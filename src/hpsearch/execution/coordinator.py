@@ -244,7 +244,7 @@ class Coordinator:
         elif verdict is Verdict.PRUNE:
             self._close_attempt(seat, AttemptOutcome.PRUNED)
             self._trials.prune(seat.trial)
-        elif seat.granted == 0 and not seat.stopping:
+        elif seat.granted == 0 and not seat.stopping and self._ends.reason is None:
             self._go_on(seat, trial.epochs - event.epoch)
 
     def _take_end(self, seat: Seat, event: Finished) -> None:
