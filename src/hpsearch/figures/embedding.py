@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import html
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -12,6 +15,8 @@ from hpsearch.figures.theme import TEXT, config
 
 _HEIGHT = 450  # Plotly's own, where a figure has none
 _COLUMN, _AXIS, _MAP = 180, 72, 480  # pixels that a column of plots, a parallel coordinate and a heat map need
+_BARS, _LETTER, _SMALL_LETTER = 170, 7, 5.3  # beside the names of bars, and of letters beside bars and under images
+_TAG = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,23 @@ def embed(name: str, title: str, caption: str, drawn: go.Figure) -> Embedded:
 def least_width(drawn: go.Figure) -> int:
     """Pixels below which the figure's parts would run into each other, 0 if never; a page lets it scroll there."""
     columns = {axis.domain[0] for axis in drawn.select_xaxes() if axis.domain is not None}
-    axes = [len(trace.dimensions) for trace in drawn.data if trace.type == "parcoords"]
-    maps = [_MAP for trace in drawn.data if trace.type == "heatmap"]
-    return max([_COLUMN * len(columns) if len(columns) > 1 else 0, *(_AXIS * count for count in axes), *maps])
+    widths = [_COLUMN * len(columns)] if len(columns) > 1 else []
+    for trace in drawn.data:
+        if trace.type == "parcoords":
+            widths.append(_AXIS * len(trace.dimensions))
+        elif trace.type == "heatmap":
+            widths.append(_MAP)
+        elif trace.type == "bar" and trace.orientation == "h":
+            widths.append(_BARS + _LETTER * _longest(trace.y))
+        elif trace.type == "scatter" and trace.mode == "text":  # below images
+            lines = [line for text in trace.text for line in text.split("<br>")]
+            widths.append(round(_SMALL_LETTER * _longest(lines) * drawn.layout.xaxis.range[1]))
+    return max(widths, default=0)
+
+
+def _longest(texts: Iterable[Any]) -> int:
+    """Letters of the longest of some texts, as they are shown; of what is no text, none."""
+    return max((len(html.unescape(_TAG.sub("", text))) for text in texts if isinstance(text, str)), default=0)
 
 
 def in_script(content: str) -> str:

@@ -22,7 +22,7 @@ from hpsearch.figures.axes import (
 )
 from hpsearch.figures.rows import StudyRows
 from hpsearch.figures.selection import Selection
-from hpsearch.figures.theme import SCALE, TEXT, new_figure, nothing_to_draw, plain
+from hpsearch.figures.theme import TEXT, new_figure, nothing_to_draw, plain
 from hpsearch.wording import counted, in_words
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ TITLE = "Parallel coordinates"
 ABSENT = "absent"
 _MARGIN = 0.15  # of an axis, between its lowest number and the place of what is absent
 _DIGITS = 6  # of a brush's ends
+_COLOURS = [[0.0, "#5f6d95"], [0.5, "#918a75"], [1.0, "#e3c232"]]  # theme.SCALE without what is lost on a dark page
 _BESIDE, _SLANTED = 12, 20  # letters of a choice between two axes, of a name above its axis
 _HALF = 0.4  # of the way from a choice to the next, as a brush is drawn about it
 
@@ -250,7 +251,7 @@ def figure(facts: ParallelCoordinates) -> go.Figure:
             ],
             line={
                 "color": (sign * facts.lines["value"]).to_numpy("float32"),
-                "colorscale": SCALE,
+                "colorscale": _COLOURS,
                 "cmin": min(sign * low, sign * high),
                 "cmax": max(sign * low, sign * high),
             },
