@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
 from hpsearch.errors import ConfigError, TrialNotFound
+from hpsearch.storage import trials_frame
 from hpsearch.study import LEGAL_MOVES, AttemptOutcome, Direction, ErrorKind, Objective, TrialState
 
 on_one_database = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -243,6 +244,18 @@ def test_the_best_of_a_loss_is_the_smallest(store, new_study, trial):
             write.add_trial(trial(number, TrialState.COMPLETE, value=value))
 
     assert [found.number for found in store.best_trials(study.id, None)] == [1, 0, 2]
+
+
+def test_parameters_keep_their_values_whatever_they_are_called(store, study, train):
+    train(0, [0.5], parameters={"warmup_at": 3, "outcome": True, "error_kind": 0.5, "state": "x"})
+    train(1, [0.6], parameters={"warmup_at": 5, "outcome": None, "error_kind": 0.25, "state": "y"})
+
+    frame = trials_frame(store, study.id)
+
+    assert frame["warmup_at"].tolist() == [3, 5]
+    assert frame["outcome"].tolist() == [True, None]
+    assert frame["parameter.error_kind"].tolist() == [0.5, 0.25]
+    assert frame["parameter.state"].tolist() == ["x", "y"]
 
 
 def test_a_summary_is_the_same_alone_and_among_others(store, study, train, new_study, trial):
