@@ -10,6 +10,7 @@ from typing import Any
 
 STUDY_NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")  # as JSON Schema may have it, too
 _TAKEN = {"", "true", "false", "null", "absent", "inactive"}  # what else may stand where a parameter's value does
+NOBODY = "nobody runs it"  # in the place of a state of running whose coordinator ended without a word
 STUDY_NAME_IN_WORDS = "1 to 64 letters, digits, dots, dashes and underscores, not dots alone"
 
 

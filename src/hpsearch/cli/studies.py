@@ -6,6 +6,7 @@ import click
 
 from hpsearch.cli.options import database_option, format_option, limit_option
 from hpsearch.cli.tables import print_rows
+from hpsearch.wording import NOBODY
 
 _COLUMNS = ("study", "state", "backend", "trials", "failed", "epochs", "objective", "best", "best_trial")
 
@@ -16,7 +17,6 @@ _COLUMNS = ("study", "state", "backend", "trials", "failed", "epochs", "objectiv
 @format_option("table", "json", "csv")
 def studies(database: str, limit: int | None, format: str) -> None:
     """List the studies of the database, the oldest first."""
-    from hpsearch.figures.rows import NOBODY
     from hpsearch.storage import open_store
     from hpsearch.study import TrialState
 

@@ -23,13 +23,12 @@ from hpsearch.storage import (
     trials_frame,
 )
 from hpsearch.study import Direction, Study, StudyState, TrialState
+from hpsearch.wording import NOBODY
 
 if TYPE_CHECKING:
     import pandas
 
     from hpsearch.figures.selection import Selection
-
-NOBODY = "nobody runs it"  # in the place of a state of running whose coordinator ended without a word
 
 
 @dataclass(frozen=True, slots=True)
