@@ -136,3 +136,12 @@ def test_the_ends_of_rungs_are_lines(rows):
     drawn = learning_curves.figure(learning_curves.facts(rows("hyperband")))
 
     assert [shape.x0 for shape in drawn.layout.shapes] == [1, 3, 9]
+
+
+def test_a_training_of_one_epoch_is_a_mark_as_it_is_no_line(rows):
+    def training(name):
+        drawn = learning_curves.figure(learning_curves.facts(rows(name))).data
+        return [trace for trace in drawn if trace.customdata is not None and trace.line.dash == "dash"]
+
+    assert {(trace.mode, trace.marker.size[0] > 0) for trace in training("one")} == {("lines+markers", True)}
+    assert {trace.mode for trace in training("random")} == {"lines"}

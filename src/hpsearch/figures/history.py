@@ -136,7 +136,7 @@ def figure(facts: History) -> go.Figure:
             "title": {"text": "trial" if facts.by == "trial" else "hours since the study was created"},
             "dtick": 1 if facts.by == "trial" and facts.last < _FEW else None,  # no half trials
         },
-        yaxis_title=plain(in_words(facts.metric)),
+        yaxis={"title": plain(in_words(facts.metric)), "automargin": True},
         yaxis2={"overlaying": "y", "range": [-0.05, 1], "visible": False, "fixedrange": True},
     )
     return drawn

@@ -93,7 +93,7 @@ def figure(facts: LearningCurves, metric: str | None = None, shown: int = AT_FIR
         drawn.add_vline(x=rung, line={"color": GREY, "dash": "dot", "width": 1}, layer="below")
     drawn.update_layout(
         xaxis={"title": {"text": "epoch", "standoff": 6}, "tickmode": "auto" if last > _FEW_EPOCHS else "linear"},
-        yaxis={"title": {"text": plain(in_words(at_first))}, "exponentformat": "none"},
+        yaxis={"title": {"text": plain(in_words(at_first))}, "exponentformat": "none", "automargin": True},
         updatemenus=[_menu(facts, at_first)] if len(facts.metrics) > 1 else [],
         sliders=[_slider(facts, counts, active)] if len(counts) > 1 else [],
     )
@@ -121,20 +121,23 @@ def _lines(facts: LearningCurves) -> Iterator[dict[str, Any]]:
         yield {"x": [None], "mode": "lines", "line": line, "hoverinfo": "skip"}
     yield {"x": [None], "mode": "markers", "marker": {"color": GREY, "size": 9}, "hoverinfo": "skip"}
     last = int(facts.curves["epoch"].max())
+    ends = facts.curves.groupby("trial")["epoch"].max()
     for rank, trial in enumerate(facts.trials.to_dict("records")):
         number, value = trial["number"], short(trial["value"])
         colour = _OF_THE_BEST[rank] if rank < len(_OF_THE_BEST) else GREY
         width = 3.0 if rank == 0 else 1.7 if rank < len(_OF_THE_BEST) else 1.0
+        point = {"size": [7] + [0] * (last - 1), "symbol": "circle-open", "color": colour}
+        of_training = point if ends.get(number) == 1 else None  # one epoch is no line
         for is_training in (False, True):
             what = "training" if is_training else f"{value}, {_place(rank)} of {len(facts.trials)}"
             yield {
                 "x0": 1,
                 "dx": 1,
-                "mode": "lines" if is_training else "lines+markers",
+                "mode": "lines" if is_training and of_training is None else "lines+markers",
                 "legendgroup": f"trial {number}",
                 "showlegend": not is_training,
                 "line": {"color": colour, "width": width / (1.5 if is_training else 1), "dash": _dash(is_training)},
-                "marker": None if is_training else _best_epoch(trial["best_epoch"], last, colour),
+                "marker": of_training if is_training else _best_epoch(trial["best_epoch"], last, colour),
                 "customdata": _numbers(number, last),
                 "hovertemplate": f"trial {number} ({what})<br>epoch %{{x}}: %{{y:.5g}}<extra></extra>",
             }
