@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -47,7 +48,8 @@ def test_a_worker_that_hangs_is_ended_after_epoch_timeout_and_its_trial_goes_on(
     assert not alive(hanging)
     assert table(tmp_path / "studies.db", "simulated") == calm
     timeouts = [attempt for attempt in attempts(tmp_path / "studies.db") if attempt.outcome == "timeout"]
-    assert [attempt.error for attempt in timeouts] == ["no epoch finished in 3 s (epoch_timeout is 3 s)"]
+    (timeout,) = timeouts  # it may have been looked at a moment late
+    assert re.fullmatch(r"no epoch finished in \d+ s \(epoch_timeout is 3 s\)", timeout.error)
 
 
 def test_a_coordinator_that_stood_still_and_lost_its_lease_writes_nothing_more(tmp_path, calm):
