@@ -119,7 +119,13 @@ def times(folder: Path) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     first = facts[0]
     versions = ", ".join(f"{NAMES[name]} {first['versions'][name]}" for name in NAMES if name in first["versions"])
-    where = f"Medians, the smallest and the largest; {first['cores']} cores ({first['processor']}), no GPU."
+    others = [
+        f"{name} on {measured['processor']}"
+        for name, measured in zip(BENCHMARKS, facts, strict=True)
+        if measured["processor"] != first["processor"]
+    ]
+    processors = "; ".join([first["processor"], *others])
+    where = f"Medians, the smallest and the largest; {first['cores']} cores ({processors}), no GPU."
     return "\n".join([*lines, "", f"{where} {versions}."])
 
 

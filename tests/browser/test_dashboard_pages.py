@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 import time
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -27,6 +29,21 @@ def trials_with(folder, study, condition="true"):
     """Numbers of a study's trials that fit a condition on ``t``, a row of trials."""
     numbers = f"SELECT t.number FROM trials t JOIN studies s ON s.id = t.study_id WHERE s.name = ? AND {condition}"
     return [number for (number,) in query(folder, numbers, study)]
+
+
+@contextlib.contextmanager
+def run_until(begun, *arguments, folder):
+    """A study that runs, from the moment when something of it is `begun` until the block ends."""
+    running = start("run", *arguments, "--workers", 1, "--quiet", folder=folder)
+    try:
+        deadline = time.monotonic() + 30
+        while not begun():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield running
+    finally:
+        running.kill()
+        running.communicate()
 
 
 def in_the_table(page, trials):
@@ -351,7 +368,7 @@ def test_a_study_whose_coordinator_was_killed_is_not_offered_to_be_stopped(page,
     slow = ("study=killed", "training.seconds_per_epoch=5")
     running = start("run", "evil.yaml", *_set(*slow), "--workers", 1, "--quiet", folder=folder)
     page.goto(server)
-    page.wait_for_selector("tr:has-text('killed')")
+    page.wait_for_selector("tr:has-text('killed'):has-text('running')")
     running.kill()
     running.communicate()
 
@@ -551,11 +568,8 @@ training: {trainer: simulated, epochs: 4, seconds_per_epoch: 0.5}
 search: {backend: random, max_trials: 500}
 """
     )
-    running = start("run", "live.yaml", "--workers", 1, "--quiet", "--no-retrain", folder=folder)
-    try:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and not trials_with(folder, "live", "value IS NOT NULL"):
-            time.sleep(0.1)
+    begun = partial(trials_with, folder, "live", "value IS NOT NULL")
+    with run_until(begun, "live.yaml", "--no-retrain", folder=folder) as running:
         page.goto(f"{server}/study/live")
         all_drawn(page)
         plot = "document.querySelector('#figure-history .js-plotly-plot')"
@@ -576,9 +590,6 @@ search: {backend: random, max_trials: 500}
         page.locator("#stop").click()
         page.get_by_text("stopped").first.wait_for()
         assert running.wait(10) in (0, 1, 130)
-    finally:
-        running.kill()
-        running.communicate()
 
 
 def test_a_study_that_is_renamed_while_its_page_is_open_is_told_of_and_can_be_left(page, server, folder):
@@ -607,12 +618,8 @@ search: {backend: random, max_trials: 1}
 retrain: {epochs: 400}
 """
     )
-    running = start("run", "retrained.yaml", "--workers", 1, "--quiet", folder=folder)
-    try:
-        deadline = time.monotonic() + 30
-        begun = "SELECT 1 FROM evaluations JOIN studies s ON s.id = study_id WHERE s.name = 'retrained' AND epochs_done"
-        while time.monotonic() < deadline and not query(folder, begun):
-            time.sleep(0.1)
+    epochs_of = "SELECT 1 FROM evaluations JOIN studies s ON s.id = study_id WHERE s.name = 'retrained' AND epochs_done"
+    with run_until(partial(query, folder, epochs_of), "retrained.yaml", folder=folder) as running:
         page.goto(f"{server}/study/retrained?tab=retrained")
         page.get_by_text("epochs of trial 0's retraining").wait_for()
         all_drawn(page)
@@ -626,20 +633,13 @@ retrain: {epochs: 400}
         page.locator("#stop").click()
         page.get_by_text("stopped").first.wait_for()
         assert running.wait(10) == 0
-    finally:
-        running.kill()
-        running.communicate()
 
 
 def test_zoom_stays_in_a_comparison_and_in_a_trials_own_curves_while_they_change(page, server, folder):
     trials_of_12_seconds = ("training.seconds_per_epoch=0.4", "training.epochs=30", "training.failure_rate=0")
     settings = _set("study=changing", *trials_of_12_seconds)
-    running = start("run", "evil.yaml", *settings, "--workers", 1, "--quiet", "--no-retrain", folder=folder)
-    try:
-        deadline = time.monotonic() + 30
-        while not trials_with(folder, "changing", "t.epochs_done > 0"):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+    begun = partial(trials_with, folder, "changing", "t.epochs_done > 0")
+    with run_until(begun, "evil.yaml", *settings, "--no-retrain", folder=folder):
         for path, box in (("/study/changing?trial=0", ".panel"), ("/compare?study=changing&study=evil", "#comparison")):
             page.goto(server + path)
             page.wait_for_selector(f"{box} .js-plotly-plot .main-svg")
@@ -650,9 +650,6 @@ def test_zoom_stays_in_a_comparison_and_in_a_trials_own_curves_while_they_change
             page.wait_for_function(f"before => JSON.stringify({plot}.data) !== before", arg=before)
 
             assert page.evaluate(f"{plot}.layout.yaxis.range") == [0.1, 0.4]
-    finally:
-        running.kill()
-        running.communicate()
 
 
 def _zoom(page, plot):

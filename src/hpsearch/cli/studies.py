@@ -22,7 +22,7 @@ def studies(database: str, limit: int | None, format: str) -> None:
 
     with open_store(database) as store, store.one_moment():
         found = store.studies()[:limit]
-        run = {one.id: one.coordinator is not None and store.is_running(one.id) for one in found}
+        run = {one.id: store.is_run(one) for one in found}
     rows = [
         {
             "study": study.name,

@@ -35,7 +35,7 @@ def study_line(store: Store, study: StudySummary) -> dict[str, Any]:
         "name": study.name,
         "description": study.description,
         "state": study.state,
-        "running": store.is_running(study.id),
+        "running": left.is_run,
         "metric": study.metric,
         "direction": study.direction,
         "backend": study.backend,

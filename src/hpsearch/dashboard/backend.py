@@ -45,14 +45,16 @@ def _is_understood(dash_app: Dash, body: Any) -> bool:
 
     Dash's own reading and checks are tried, which run nothing of ours: what fails in them was asked wrongly.
     """
+    # looked up here: that a later Dash has one of them no more is not what was asked wrongly
+    read, prepare, take = dash_app._initialize_context, dash_app._prepare_callback, dash_app._inputs_to_vals
+    check_values, check_outputs = _validate.validate_and_group_input_args, _validate.validate_output_spec
     try:
         wanted = dash_app.callback_map[body["output"]]
-        given = dash_app._initialize_context(body)
-        dash_app._prepare_callback(given, body)
-        values = dash_app._inputs_to_vals(given.inputs_list + given.states_list)
-        _validate.validate_and_group_input_args(values, wanted["inputs_state_indices"])
+        given = read(body)
+        prepare(given, body)
+        check_values(take(given.inputs_list + given.states_list), wanted["inputs_state_indices"])
         if not wanted["no_output"]:
-            _validate.validate_output_spec(wanted["output"], given.outputs_list or None, Output)
+            check_outputs(wanted["output"], given.outputs_list or None, Output)
     except Exception:
         return False
     return True

@@ -66,7 +66,7 @@ def _page(live: Live, pathname: str | None, search: str | None) -> Any:
 def draw_ahead(live: Live) -> None:
     """Draw the pages of the studies that people will most likely look at: those that run, then those begun last."""
     studies = live.store.studies()
-    running = [study for study in studies if study.coordinator is not None and live.store.is_running(study.id)]
+    running = [study for study in studies if live.store.is_run(study)]
     others = [study for study in studies if study not in running]
     for study in [*reversed(running), *reversed(others)][:AHEAD]:
         try:

@@ -36,7 +36,7 @@ class Left:
 def left_of(store: Store, study: StudySummary) -> Left:
     """The rest of a study. Pruning and early stopping end its search sooner."""
     trials, epochs = planned(study.resolved)
-    is_run = study.coordinator is not None and store.is_running(study.id)
+    is_run = store.is_run(study)
     retraining = store.retraining_underway(study.id) if is_run else None
     searches = is_run and study.state is StudyState.RUNNING and retraining is None
     pace = store.epochs_per_second(study.id) if searches else None

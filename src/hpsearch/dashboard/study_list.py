@@ -42,7 +42,7 @@ def layout() -> Any:
 def listed(store: Store) -> tuple[list[tuple[StudySummary, Left]], int]:
     """The studies of the page, the newest first, each with what is left of it; and how many are left out."""
     newest = store.studies()[::-1]
-    running = [study for study in newest[_MOST:] if study.coordinator is not None and store.is_running(study.id)]
+    running = [study for study in newest[_MOST:] if store.is_run(study)]
     shown = [*newest[:_MOST], *running]
     return [(study, left_of(store, study)) for study in shown], len(newest) - len(shown)
 

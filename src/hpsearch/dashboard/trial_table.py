@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hpsearch.figures.rows import StudyRows
 from hpsearch.figures.selection import Selection, are_numbers, as_choice
 from hpsearch.study import TrialState
-
-if TYPE_CHECKING:
-    pass
 
 PAGE = 100  # rows that the grid asks for at once
 FIRST = {"startRow": 0, "endRow": PAGE}  # what it asks for when it opens

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from hpsearch.figures.selection import Selection, are_numbers
 from hpsearch.space import Parameter as Definition
 from hpsearch.space import Scale
 from hpsearch.space.definitions import read_definitions
@@ -27,8 +28,6 @@ from hpsearch.wording import NOBODY
 
 if TYPE_CHECKING:
     import pandas
-
-    from hpsearch.figures.selection import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +205,4 @@ class StudyRows:
 
 def _parameter(column: str, definition: Definition, values: pandas.Series[Any]) -> Parameter:
     """Numbers among choices are drawn as numbers."""
-    import pandas
-
-    is_number = pandas.api.types.is_numeric_dtype(values) and not pandas.api.types.is_bool_dtype(values)
-    return Parameter(definition.name, column, definition.scale is Scale.LOG, bool(is_number))
+    return Parameter(definition.name, column, definition.scale is Scale.LOG, are_numbers(values))

@@ -18,7 +18,7 @@ from hpsearch.storage.columns import now
 from hpsearch.storage.connection import database_path, reading_engine, writing_engine
 from hpsearch.storage.evaluation_reads import EvaluationReads
 from hpsearch.storage.models import ActionKind, ActionRow, EventRow, NoteRow, StudyRow, TrialRow
-from hpsearch.storage.records import NewStudy
+from hpsearch.storage.records import NewStudy, StudySummary
 from hpsearch.storage.trial_reads import TrialReads
 from hpsearch.storage.writer import Writer
 from hpsearch.study import Study, StudyState
@@ -137,6 +137,10 @@ class Store(TrialReads, EvaluationReads):
             except LeaseHeld:
                 return True
         return False
+
+    def is_run(self, study: StudySummary) -> bool:
+        """Whether a living coordinator has the study; nothing is read where nobody had its lease."""
+        return study.coordinator is not None and self.is_running(study.id)
 
     def claim(self, study_id: int) -> leases.Lease:
         """Take the right to write a study. LeaseHeld names who has it, where, and since when."""
